@@ -1,0 +1,195 @@
+package bus
+
+import (
+	"fmt"
+	"net/url"
+	"time"
+
+	"github.com/nats-io/jwt/v2"
+	"github.com/nats-io/nats-server/v2/server"
+
+	"clawdbot/bus/subject"
+)
+
+// User is one client of the bus over TCP. It may publish and subscribe to just
+// its subjects, its own inbox, and reply to the requests that reach it.
+type User struct {
+	Name      string   `json:"name"`
+	Password  string   `json:"password"`
+	Publish   []string `json:"publish"`
+	Subscribe []string `json:"subscribe"`
+}
+
+// Peer is another profile's gateway on the link.
+type Peer struct {
+	Bus    string // its name on the bus
+	Addr   string // host:port of its link listener; "" while unknown
+	Secret string // the credential of this pair
+}
+
+// Names of the users that every profile has.
+const (
+	UserDebug   = "debug"
+	UserIngress = "ingress"
+)
+
+// DebugUser reads all of the profile and the health of its peers, and may ask
+// the micro services who they are.
+func DebugUser(sp subject.Space, password string) User {
+	return User{
+		Name: UserDebug, Password: password, Publish: []string{"$SRV.>"},
+		Subscribe: []string{sp.All(), subject.AnyHealth},
+	}
+}
+
+// IngressUser hands in messages for the agent and can do nothing else.
+func IngressUser(sp subject.Space, password string) User {
+	return User{Name: UserIngress, Password: password, Publish: []string{sp.Ins()}, Subscribe: []string{"_INBOX.>"}}
+}
+
+// InboxPrefix is what a client that connects as the user sets as its inbox
+// prefix, as in nats.CustomInboxPrefix.
+func InboxPrefix(user string) string {
+	if user == UserIngress {
+		return "_INBOX"
+	}
+	return inboxPrefix(user)
+}
+
+func inboxPrefix(user string) string { return "_INBOX_" + user }
+
+// Intervals of the link: a link that broke comes back within reconnectEvery of
+// its peer; two unanswered pings of pingEvery end a half-open one.
+const (
+	reconnectEvery = 50 * time.Millisecond
+	pingEvery      = 2 * time.Second
+	maxPingsOut    = 2
+)
+
+// LinkAccount is the name of the account that holds the link to a peer, as in
+// the subject $SYS.ACCOUNT.<account>.DISCONNECT.
+func LinkAccount(peer string) string { return "LINK_" + peer }
+
+// options renders the configuration of the NATS server for the members.
+func (s *Server) options(m Members) (*server.Options, error) {
+	cfg := s.cfg
+	a := newAccounts(cfg.Subjects)
+	opts := &server.Options{
+		ServerName: "clawdbot-" + cfg.Subjects.Profile(),
+		Host:       cfg.Host, Port: pick(cfg.Port), HTTPHost: cfg.Host, HTTPPort: cfg.MonitorPort,
+		NoSigs: true, SystemAccount: a.system.Name,
+		PingInterval: pingEvery, MaxPingsOut: maxPingsOut, DisableShortFirstPing: true,
+		ConnectErrorReports: 1 << 20, ReconnectErrorReports: 1 << 20, // a peer that is down is no error of ours
+		LeafNode: server.LeafNodeOpts{
+			Host: cfg.Host, Port: pick(cfg.LinkPort), ReconnectInterval: reconnectEvery,
+			Compression: server.CompressionOpts{Mode: server.CompressionOff},
+		},
+	}
+	if cfg.WebSocketPort != 0 {
+		opts.Websocket = server.WebsocketOpts{Host: cfg.Host, Port: cfg.WebSocketPort, NoTLS: true}
+	}
+	opts.Users = a.users(m.Users, s.secrets)
+	for _, p := range m.Peers {
+		link, err := a.link(p)
+		if err != nil {
+			return nil, err
+		}
+		opts.Users = append(opts.Users, &server.User{
+			Username: linkUser(cfg.Subjects.Profile(), p.Bus), Password: p.Secret, Account: link,
+			AllowedConnectionTypes: map[string]struct{}{jwt.ConnectionTypeLeafnode: {}},
+		})
+		if p.Addr != "" && cfg.Subjects.Profile() > p.Bus {
+			opts.LeafNode.Remotes = append(opts.LeafNode.Remotes, &server.RemoteLeafOpts{
+				LocalAccount: link.Name, Compression: opts.LeafNode.Compression,
+				URLs: []*url.URL{{Scheme: "nats-leaf", Host: p.Addr, User: url.UserPassword(linkUser(p.Bus, cfg.Subjects.Profile()), p.Secret)}},
+			})
+		}
+	}
+	for _, r := range cfg.Remotes {
+		remote, err := a.remote(r)
+		if err != nil {
+			return nil, err
+		}
+		opts.LeafNode.Remotes = append(opts.LeafNode.Remotes, remote)
+	}
+	opts.Accounts = a.all
+	return opts, nil
+}
+
+// linkUser is the name a peer gives when it links to the gateway named self.
+func linkUser(self, peer string) string { return "link-" + peer + "-to-" + self }
+
+func pick(port int) int {
+	if port == 0 {
+		return server.RANDOM_PORT
+	}
+	return port
+}
+
+// accounts builds the accounts of one bus and what crosses between them.
+type accounts struct {
+	sp              subject.Space
+	profile, system *server.Account
+	all             []*server.Account
+}
+
+func newAccounts(sp subject.Space) *accounts {
+	a := &accounts{sp: sp, profile: server.NewAccount("PROFILE"), system: server.NewAccount("SYS")}
+	a.all = []*server.Account{a.profile, a.system}
+	return a
+}
+
+func (a *accounts) users(users []User, sec secrets) []*server.User {
+	inProcess := map[string]struct{}{jwt.ConnectionTypeInProcess: {}}
+	overTCP := map[string]struct{}{jwt.ConnectionTypeStandard: {}, jwt.ConnectionTypeWebsocket: {}}
+	list := []*server.User{
+		{Username: "svc", Password: sec.svc, Account: a.profile, AllowedConnectionTypes: inProcess},
+		{Username: "sys", Password: sec.sys, Account: a.system, AllowedConnectionTypes: inProcess},
+	}
+	for _, u := range users {
+		list = append(list, &server.User{
+			Username: u.Name, Password: u.Password, Account: a.profile, AllowedConnectionTypes: overTCP,
+			Permissions: &server.Permissions{
+				Publish:   &server.SubjectPermission{Allow: u.Publish},
+				Subscribe: &server.SubjectPermission{Allow: append([]string{InboxPrefix(u.Name) + ".>"}, u.Subscribe...)},
+				Response:  &server.ResponsePermission{MaxMsgs: server.DEFAULT_ALLOW_RESPONSE_MAX_MSGS, Expires: server.DEFAULT_ALLOW_RESPONSE_EXPIRATION},
+			},
+		})
+	}
+	return list
+}
+
+// link adds the account of one pair: ours goes out, the peer's comes in.
+func (a *accounts) link(p Peer) (*server.Account, error) {
+	theirs, err := subject.New(p.Bus)
+	if err != nil {
+		return nil, fmt.Errorf("bus: peer: %w", err)
+	}
+	link := server.NewAccount(LinkAccount(p.Bus))
+	a.all = append(a.all, link)
+	if err := cross(a.profile, link, a.sp); err != nil {
+		return nil, fmt.Errorf("bus: link to %s: %w", p.Bus, err)
+	}
+	if err := cross(link, a.profile, theirs); err != nil {
+		return nil, fmt.Errorf("bus: link from %s: %w", p.Bus, err)
+	}
+	return link, nil
+}
+
+// cross lets what a profile publishes on health.> and answers on health.ping
+// and rescue.* pass from one account to the other.
+func cross(from, to *server.Account, sp subject.Space) error {
+	stream := sp.HealthTree()
+	if err := from.AddStreamExport(stream, []*server.Account{to}); err != nil {
+		return err
+	}
+	if err := to.AddStreamImport(from, stream, ""); err != nil {
+		return err
+	}
+	for _, subj := range []string{sp.Ping(), sp.Rescues()} {
+		if err := service(from, to, subj); err != nil {
+			return err
+		}
+	}
+	return nil
+}

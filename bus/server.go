@@ -1,0 +1,184 @@
+package bus
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"strconv"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+
+	"clawdbot/bus/subject"
+)
+
+// Config describes a bus. Subjects and Log are required.
+type Config struct {
+	Subjects      subject.Space
+	Host          string // listen address; "" means 127.0.0.1
+	Port          int    // NATS clients; 0 picks one
+	LinkPort      int    // leaf link; 0 picks one
+	MonitorPort   int    // NATS monitoring; 0 means off
+	WebSocketPort int    // NATS over WebSocket; 0 means off
+	Members       Members
+	Remotes       []Remote
+	Log           *slog.Logger
+}
+
+// Members are the parts of a bus that may change while it runs.
+type Members struct {
+	Users []User
+	Peers []Peer
+}
+
+// Server is a running bus. Its methods are safe for use by many goroutines.
+type Server struct {
+	cfg     Config
+	ns      *server.Server
+	log     *serverLog
+	secrets secrets
+	link    int // port of the leaf listener
+}
+
+// secrets are the passwords of the in-process users; they live as long as the
+// process.
+type secrets struct{ svc, sys string }
+
+// readyTimeout bounds the wait for the listeners; a taken port is told at once
+// and does not wait for it.
+const readyTimeout = 5 * time.Second
+
+// ErrPort says that the bus could not listen on one of its ports.
+var ErrPort = errors.New("bus: cannot listen")
+
+// Start runs a bus and returns when clients can connect. It returns ErrPort
+// when a port is taken and subject.ErrToken for a bad peer or user name.
+func Start(cfg Config) (*Server, error) {
+	if cfg.Host == "" {
+		cfg.Host = "127.0.0.1"
+	}
+	s := &Server{cfg: cfg, log: newServerLog(cfg.Log), secrets: secrets{svc: random(), sys: random()}}
+	opts, err := s.options(cfg.Members)
+	if err != nil {
+		return nil, err
+	}
+	if s.ns, err = server.NewServer(opts); err != nil {
+		return nil, fmt.Errorf("bus: %w", err)
+	}
+	s.ns.SetLoggerV2(s.log, false, false, false)
+	s.ns.Start()
+	if err := s.awaitReady(); err != nil {
+		s.Close()
+		return nil, err
+	}
+	v, err := s.ns.Varz(nil)
+	if err != nil {
+		s.Close()
+		return nil, fmt.Errorf("bus: %w", err)
+	}
+	s.link = v.LeafNode.Port
+	return s, nil
+}
+
+func (s *Server) awaitReady() error {
+	deadline := time.After(readyTimeout)
+	poll := time.NewTicker(time.Millisecond) // ReadyForConnections itself polls every 25 ms
+	defer poll.Stop()
+	for {
+		select {
+		case text := <-s.log.fatal:
+			return fmt.Errorf("%w: %s", ErrPort, text)
+		case <-deadline:
+			return fmt.Errorf("bus: not ready after %s", readyTimeout)
+		case <-poll.C:
+			if s.ns.ReadyForConnections(100 * time.Microsecond) {
+				return nil
+			}
+		}
+	}
+}
+
+// Dial returns an in-process connection as the svc user, which may do anything
+// in the profile's account. The caller closes it.
+func (s *Server) Dial() (*nats.Conn, error) { return s.dial("svc", s.secrets.svc) }
+
+// DialSystem returns an in-process connection to the server's own events. The
+// caller closes it.
+func (s *Server) DialSystem() (*nats.Conn, error) { return s.dial("sys", s.secrets.sys) }
+
+func (s *Server) dial(user, password string) (*nats.Conn, error) {
+	nc, err := nats.Connect("", nats.InProcessServer(s.ns), nats.UserInfo(user, password),
+		nats.Name("clawdbot "+user), nats.CustomInboxPrefix(inboxPrefix(user)), nats.NoReconnect())
+	if err != nil {
+		return nil, fmt.Errorf("bus: connect %s in process: %w", user, err)
+	}
+	return nc, nil
+}
+
+// ClientPort is the port that NATS clients connect to.
+func (s *Server) ClientPort() int {
+	addr, _ := s.ns.Addr().(*net.TCPAddr)
+	if addr == nil {
+		return 0
+	}
+	return addr.Port
+}
+
+// LinkAddr is the host:port that peers link to.
+func (s *Server) LinkAddr() string {
+	return net.JoinHostPort(s.cfg.Host, strconv.Itoa(s.link))
+}
+
+// Update changes users and peers of the running bus. Connections of users and
+// peers that stay are not disturbed.
+func (s *Server) Update(m Members) error {
+	for range 2 { // nats-server 2.15 subscribes the service imports of a new account only when it is reloaded once more
+		opts, err := s.options(m)
+		if err != nil {
+			return err
+		}
+		if err := s.ns.ReloadOptions(opts); err != nil {
+			return fmt.Errorf("bus: reload: %w", err)
+		}
+	}
+	return nil
+}
+
+// Stats are the figures of a running bus.
+type Stats struct {
+	Clients  int   `json:"clients"`
+	Links    int   `json:"links"`
+	InMsgs   int64 `json:"inMsgs"`
+	OutMsgs  int64 `json:"outMsgs"`
+	InBytes  int64 `json:"inBytes"`
+	OutBytes int64 `json:"outBytes"`
+	Slow     int64 `json:"slowConsumers"`
+}
+
+// Stats returns the server's figures now.
+func (s *Server) Stats() (Stats, error) {
+	v, err := s.ns.Varz(nil)
+	if err != nil {
+		return Stats{}, fmt.Errorf("bus: %w", err)
+	}
+	return Stats{
+		Clients: v.Connections, Links: v.Leafs, InMsgs: v.InMsgs, OutMsgs: v.OutMsgs,
+		InBytes: v.InBytes, OutBytes: v.OutBytes, Slow: v.SlowConsumers,
+	}, nil
+}
+
+// Close ends the bus and every connection to it, and waits.
+func (s *Server) Close() {
+	s.ns.Shutdown()
+	s.ns.WaitForShutdown()
+}
+
+func random() string {
+	b := make([]byte, 32)
+	_, _ = rand.Read(b) // never fails: crypto/rand ends the program rather
+	return hex.EncodeToString(b)
+}

@@ -1,0 +1,170 @@
+// Package subject spells every subject on the bus. Nothing else does: a value
+// that comes from outside becomes exactly one checked token here, so that a
+// node called "*" can never become a wildcard.
+package subject
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// ErrToken says that a value cannot be part of a subject.
+var ErrToken = errors.New("subject: not a plain token")
+
+// Space is the subject space of one profile, clawdbot.<profile>.>. Its zero
+// value is useless; make one with New. It is safe for use by many goroutines.
+type Space struct{ profile string }
+
+// New returns the space of the profile's bus name, as in clawdbot.<busName>.
+// It returns ErrToken when busName is not one token.
+func New(busName string) (Space, error) {
+	if err := token(busName); err != nil {
+		return Space{}, err
+	}
+	return Space{profile: busName}, nil
+}
+
+// Profile returns the profile's name on the bus.
+func (s Space) Profile() string { return s.profile }
+
+// All is clawdbot.<profile>.>, everything of the profile.
+func (s Space) All() string { return s.prefix() + ">" }
+
+// RPC is clawdbot.<profile>.rpc.<method>. A method may hold dots, as
+// config.get does. Clients request through the gateway, the method's owner
+// replies. It returns ErrToken for a method that is not dotted tokens.
+func (s Space) RPC(method string) (string, error) { return s.dotted("rpc", method) }
+
+// Event is clawdbot.<profile>.event.<name>. Components publish, the gateway
+// forwards to clients. It returns ErrToken for a name that is not dotted tokens.
+func (s Space) Event(name string) (string, error) { return s.dotted("event", name) }
+
+// Events is clawdbot.<profile>.event.>, all events.
+func (s Space) Events() string { return s.prefix() + "event.>" }
+
+// EventName returns the name of an event's subject, or "" for another subject.
+func (s Space) EventName(subject string) string { return s.rest("event.", subject) }
+
+// In is clawdbot.<profile>.in.<channel>. Connectors and services request, the
+// agent replies when the message is durable: msg.In in, msg.Accepted out.
+// It returns ErrToken for a channel that is not one token.
+func (s Space) In(channel string) (string, error) { return s.one("in.", channel, "") }
+
+// Ins is clawdbot.<profile>.in.*, messages of all channels.
+func (s Space) Ins() string { return s.prefix() + "in.*" }
+
+// InChannel returns the channel of an in subject, or "" for another subject.
+func (s Space) InChannel(subject string) string { return s.rest("in.", subject) }
+
+// Out is clawdbot.<profile>.out.<channel>. The agent requests until the
+// channel's connector acknowledges: msg.Out in, any reply without error out.
+// It returns ErrToken for a channel that is not one token.
+func (s Space) Out(channel string) (string, error) { return s.one("out.", channel, "") }
+
+// NodeInvoke is clawdbot.<profile>.node.<nodeID>.invoke. The gateway requests,
+// the bridge replies: msg.Invoke in, msg.InvokeResult out.
+// It returns ErrToken for a nodeID that is not one token.
+func (s Space) NodeInvoke(nodeID string) (string, error) { return s.one("node.", nodeID, ".invoke") }
+
+// NodeEvent is clawdbot.<profile>.node.<nodeID>.event. The bridge publishes
+// msg.NodeEvent. It returns ErrToken for a nodeID that is not one token.
+func (s Space) NodeEvent(nodeID string) (string, error) { return s.one("node.", nodeID, ".event") }
+
+// Browser is clawdbot.<profile>.browser.<verb>. Anyone entitled requests, the
+// browser component replies. It returns ErrToken for a verb that is not one token.
+func (s Space) Browser(verb string) (string, error) { return s.one("browser.", verb, "") }
+
+// Canvas is clawdbot.<profile>.canvas.<verb>. Anyone entitled requests, the
+// canvas component replies. It returns ErrToken for a verb that is not one token.
+func (s Space) Canvas(verb string) (string, error) { return s.one("canvas.", verb, "") }
+
+// Beat is clawdbot.<profile>.health.beat. The supervised loop publishes
+// msg.Beat every 250 ms; it crosses the link.
+func (s Space) Beat() string { return s.prefix() + "health.beat" }
+
+// Ping is clawdbot.<profile>.health.ping. A peer requests over the link, the
+// supervised loop replies: nothing in, msg.Beat out.
+func (s Space) Ping() string { return s.prefix() + "health.ping" }
+
+// Health is clawdbot.<profile>.health.<component>. The component publishes
+// msg.Component on each change. It returns ErrToken for a component that is
+// not one token.
+func (s Space) Health(component string) (string, error) { return s.one("health.", component, "") }
+
+// Healths is clawdbot.<profile>.health.*: beats and component states.
+func (s Space) Healths() string { return s.prefix() + "health.*" }
+
+// HealthTree is clawdbot.<profile>.health.>, all that a peer hears.
+func (s Space) HealthTree() string { return s.prefix() + "health.>" }
+
+// AnyHealth is the health of every profile that is linked.
+const AnyHealth = "clawdbot.*.health.>"
+
+// Peer is clawdbot.<profile>.health.peer.<name>. The rescue component
+// publishes msg.Peer on each change of a verdict. It returns ErrToken for a
+// name that is not one token.
+func (s Space) Peer(name string) (string, error) { return s.one("health.peer.", name, "") }
+
+// Peers is clawdbot.<profile>.health.peer.*, all verdicts.
+func (s Space) Peers() string { return s.prefix() + "health.peer.*" }
+
+// Rescue is clawdbot.<profile>.rescue.<verb>. A peer requests over the link,
+// the rescue component replies. It returns ErrToken for a verb that is not one token.
+func (s Space) Rescue(verb string) (string, error) { return s.one("rescue.", verb, "") }
+
+// Rescues is clawdbot.<profile>.rescue.*, all that a peer may ask.
+func (s Space) Rescues() string { return s.prefix() + "rescue.*" }
+
+// Log is clawdbot.<profile>.log.<level>. The gateway publishes msg.LogLine;
+// level is debug, info, warn or error.
+func (s Space) Log(level string) (string, error) { return s.one("log.", level, "") }
+
+// Config is clawdbot.<profile>.config.<what>. The gateway publishes
+// msg.ConfigChange; what is applied, refused or fallback.
+func (s Space) Config(what string) (string, error) { return s.one("config.", what, "") }
+
+// Kind is clawdbot.<profile>.<kind>.>, all of one kind; kind is one of the
+// words that Table has after the profile.
+func (s Space) Kind(kind string) string { return s.prefix() + kind + ".>" }
+
+func (s Space) prefix() string { return "clawdbot." + s.profile + "." }
+
+func (s Space) one(before, value, after string) (string, error) {
+	if err := token(value); err != nil {
+		return "", err
+	}
+	return s.prefix() + before + value + after, nil
+}
+
+func (s Space) dotted(kind, name string) (string, error) {
+	for part := range strings.SplitSeq(name, ".") {
+		if err := token(part); err != nil {
+			return "", fmt.Errorf("%w: %q", ErrToken, name)
+		}
+	}
+	return s.prefix() + kind + "." + name, nil
+}
+
+func (s Space) rest(kind, subject string) string {
+	name, ok := strings.CutPrefix(subject, s.prefix()+kind)
+	if !ok {
+		return ""
+	}
+	return name
+}
+
+// maxToken bounds one token; the server's own limit is on the whole line.
+const maxToken = 256
+
+func token(v string) error {
+	if v == "" || len(v) > maxToken {
+		return fmt.Errorf("%w: %q", ErrToken, v)
+	}
+	for _, r := range v {
+		if r <= ' ' || r == 0x7f || r == '.' || r == '*' || r == '>' || r == 0xfffd {
+			return fmt.Errorf("%w: %q", ErrToken, v)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,46 @@
+package profile
+
+import (
+	"os"
+	"path/filepath"
+)
+
+// Env is all that clawdbot takes from its surroundings. Only this package
+// reads the process environment and asks for the home folder.
+type Env struct {
+	Lookup func(key string) (string, bool)
+	Home   string // absolute
+	Exe    string // path of the running program, links resolved
+}
+
+// OSEnv returns the environment of this process. It returns an error when the
+// system tells no home folder or no path of the running program.
+func OSEnv() (Env, error) {
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return Env{}, err
+	}
+	exe, err := os.Executable()
+	if err != nil {
+		return Env{}, err
+	}
+	if resolved, err := filepath.EvalSymlinks(exe); err == nil {
+		exe = resolved
+	}
+	return Env{Lookup: os.LookupEnv, Home: home, Exe: exe}, nil
+}
+
+// Get returns the variable's value, or "" when it is unset.
+func (e Env) Get(key string) string {
+	v, _ := e.Lookup(key)
+	return v
+}
+
+// xdg returns the XDG base folder in the variable, or home/fallback when it is
+// unset or relative, which the XDG base directory specification says to ignore.
+func (e Env) xdg(key string, fallback ...string) string {
+	if v := e.Get(key); filepath.IsAbs(v) {
+		return v
+	}
+	return filepath.Join(append([]string{e.Home}, fallback...)...)
+}

@@ -1,0 +1,85 @@
+// Package proc tells one process from another that got its number later, and
+// finds who listens on a port.
+package proc
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/shirou/gopsutil/v4/net"
+	"github.com/shirou/gopsutil/v4/process"
+)
+
+// ErrGone says that no such process runs any more.
+var ErrGone = errors.New("proc: process is gone")
+
+// Identity names one process for good: a pid together with when it started,
+// in a form that only compares equal on the same boot of the same host.
+type Identity struct {
+	PID   int    `json:"pid"`
+	Start string `json:"start"`
+}
+
+// Info is what is known of a running process.
+type Info struct {
+	Identity
+	Name    string // program name
+	Stopped bool   // by SIGSTOP, SIGTSTP or a debugger
+}
+
+// Same returns the process of the identity, or ErrGone when it has ended, also
+// when its number belongs to another process or to a zombie.
+func Same(id Identity) (Info, error) {
+	if id.PID <= 0 {
+		return Info{}, ErrGone
+	}
+	info, err := Find(id.PID)
+	if err != nil {
+		return Info{}, err
+	}
+	if info.Start != id.Start {
+		return Info{}, ErrGone
+	}
+	return info, nil
+}
+
+// Exe returns the path of the process's program file.
+func Exe(pid int) (string, error) {
+	p, err := process.NewProcess(int32(pid))
+	if err != nil {
+		return "", fmt.Errorf("process %d: %w", pid, err)
+	}
+	exe, err := p.Exe()
+	if err != nil {
+		return "", fmt.Errorf("process %d: %w", pid, err)
+	}
+	return exe, nil
+}
+
+// Holder is a process that listens on a port. PID is 0 when the system does
+// not tell, as for another user's process.
+type Holder struct {
+	PID     int
+	Name    string
+	Address string
+}
+
+// Listener returns who listens on the TCP port, and false when nobody does.
+func Listener(port int) (Holder, bool, error) {
+	conns, err := net.Connections("tcp")
+	if err != nil {
+		return Holder{}, false, fmt.Errorf("list listeners: %w", err)
+	}
+	i := slices.IndexFunc(conns, func(c net.ConnectionStat) bool {
+		return c.Status == "LISTEN" && c.Laddr.Port == uint32(port)
+	})
+	if i < 0 {
+		return Holder{}, false, nil
+	}
+	h := Holder{PID: int(conns[i].Pid), Address: conns[i].Laddr.IP}
+	if info, err := Find(h.PID); err == nil {
+		h.Name = info.Name
+	}
+	return h, true, nil
+}

@@ -1,0 +1,54 @@
+package proc
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+	"sync"
+)
+
+// bootID tells this boot of the host from every other one.
+var bootID = sync.OnceValue(func() string {
+	b, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err != nil {
+		return "unknown-boot"
+	}
+	return strings.TrimSpace(string(b))
+})
+
+// Find returns the process with the number, or ErrGone when there is none or
+// only its zombie. It reads /proc/<pid>/stat (proc(5)), whose start time is in
+// ticks since boot and so does not move with the wall clock.
+func Find(pid int) (Info, error) {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if errors.Is(err, fs.ErrNotExist) || (err == nil && len(stat) == 0) {
+		return Info{}, ErrGone
+	}
+	if err != nil {
+		if strings.Contains(err.Error(), "no such process") { // it ended between open and read
+			return Info{}, ErrGone
+		}
+		return Info{}, fmt.Errorf("process %d: %w", pid, err)
+	}
+	open, end := bytes.IndexByte(stat, '('), bytes.LastIndexByte(stat, ')')
+	if open < 0 || end < open {
+		return Info{}, fmt.Errorf("process %d: odd /proc stat", pid)
+	}
+	fields := strings.Fields(string(stat[end+1:])) // fields[0] is field 3, the state
+	const stateField, startField = 0, 22 - 3
+	if len(fields) <= startField {
+		return Info{}, fmt.Errorf("process %d: short /proc stat", pid)
+	}
+	state := fields[stateField]
+	if state == "Z" || state == "X" {
+		return Info{}, ErrGone
+	}
+	return Info{
+		Identity: Identity{PID: pid, Start: bootID() + ":" + fields[startField]},
+		Name:     string(stat[open+1 : end]),
+		Stopped:  state == "T" || state == "t",
+	}, nil
+}
