@@ -1,0 +1,59 @@
+// Package store keeps what a profile must not lose, in one Pebble database under the profile's state folder.
+//
+// # Keys
+//
+// A key is <component>/<kind>/<id>, and a value is JSON. Component and kind are lower-case words of a-z, 0-9 and "-".
+// An id is one of two things, and a keyspace holds only one of them:
+//
+//   - a string ([Keyspace]): 1 to 512 bytes of valid UTF-8 without control characters. It may hold "/" anywhere.
+//   - a sequence number ([Log]): 8 bytes, big-endian, from 1 to 2^56-1, so that key order is number order. The first
+//     byte is therefore always zero, which no string begins with. People see and type it as a decimal number.
+//
+// Who owns what:
+//
+//	config/generation  config   every config that ran: text, hash, time, source, verdict
+//	agent/in           agent    messages that came in; the sender has its answer only after the write
+//	agent/out          agent    replies that wait for their channel's acknowledgement
+//	agent/seen         agent    ids of handled messages, against a second delivery
+//	bus/grant          bus      named services and the subjects each may use
+//	bridge/node        bridge   paired nodes
+//	rescue/incident    rescue   incidents, one record each
+//	store/…            store    reserved: commit/last counts the commits, seq/<component>/<kind> the numbers of a log
+//
+// # Durability
+//
+// A write returns after its bytes were synced to disk; writers that wait at the same time share one sync. An [Update]
+// is atomic, and runs alone: what it reads does not change before its writes are in. It returns only when what it read
+// is on disk too, so an answer given after it stands on nothing that a crash can take away. A read outside an update
+// may see a write whose sync is still under way.
+//
+// When the disk refuses a write (full, read-only, broken), the store stands still: nothing more reaches its folder, as
+// if the process had been killed at that moment, every write returns the reason ([ErrFull], [ErrReadOnly] or the
+// system's error), and reads go on. Whether the refused write, and those waiting beside it, are there shows only when
+// the store is opened again, which is the way on after the cause is gone; until then reads may see them. No error ends
+// the process.
+//
+// # The end mark
+//
+// Pebble opens without a word when the newest part of its log or of its manifest (the list of tables) is missing: to it,
+// that looks like a crash before the write. So every commit carries a running number, and after each sync a small file
+// beside the folder (<dir>.end) is told, without a sync of its own, the number of the last commit and the manifest's
+// name, size and checksum. Open compares: fewer commits, or another manifest, than the mark tells is [ErrCorrupt], and
+// no file of the damaged store has been removed by then.
+//
+// Noticed: the log deleted, cut short or overwritten; the manifest deleted, cut short or changed; the folder gone,
+// emptied or replaced by an older one. After kill -9 this is exact to the last acknowledged commit. After a power cut
+// the mark may be as old as the system's write-back (on Linux about half a minute); it is synced when the store is
+// opened and closed.
+//
+// Not noticed by the mark: a store and its mark put back together from the same older copy; a lost older log while the
+// newest is there, which takes a crash between a log's rotation and its flush; a loss while the mark itself is deleted
+// or damaged (a damaged one is logged and made anew). Flipped bits inside tables are found by checksums when they are
+// read, and by [Store.Verify], which reads them all.
+//
+// # Recovery
+//
+// [Recover] opens the store, and if that says [ErrCorrupt], moves it aside to <dir>.corrupt-<time>, restores the newest
+// checkpoint that verifies, and tells both. It never does so for a store that is locked, not writable, newer than this
+// program or on a full disk. Checkpoints are full copies, not links, so that they do not rot along with the store.
+package store
