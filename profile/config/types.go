@@ -1,0 +1,249 @@
+package config
+
+// The struct tags of this file are the whole schema:
+//
+//	json     the key
+//	doc      the description shown in the JSON Schema
+//	enum     the allowed words, separated by |
+//	min max  the allowed range of a number
+//	format   a shape checked by name: see formats in formats.go
+//	secret   "true" for a value that Redact hides
+//	refuse   "words: sentence", words of the original that are refused with that sentence
+//	unused   on a blank field: keys of the original that load but do nothing here, * for any
+//
+// A zero value means "not set" unless the comment says otherwise; Default says what then holds.
+
+// Config is one profile's settings after $include, ${VAR} and the defaults.
+type Config struct {
+	_ struct{} `unused:"approvals audio auth bindings broadcast channels commands cron diagnostics discovery hooks media memory messages meta models nodeHost plugins record session skills talk tools ui update web wizard"`
+
+	Schema     string     `json:"$schema" doc:"Address of the JSON Schema, for editors."`
+	Gateway    Gateway    `json:"gateway" doc:"The control plane: WebSocket and HTTP on the base port."`
+	Bridge     Bridge     `json:"bridge" doc:"The TCP listener for nodes (base port + 1)."`
+	Browser    Browser    `json:"browser" doc:"Browser control (base port + 2)."`
+	CanvasHost CanvasHost `json:"canvasHost" doc:"The canvas host (base port + 4)."`
+	Bus        Bus        `json:"bus" doc:"The embedded NATS server (base port + 5 to + 8)."`
+	Rescue     Rescue     `json:"rescue" doc:"How this profile watches its peers."`
+	Agents     Agents     `json:"agents" doc:"The agents of this profile."`
+	Logging    Logging    `json:"logging" doc:"The gateway's own log."`
+	Env        Env        `json:"env" doc:"Values for ${VAR} that hold when neither the environment nor the .env file sets them: {KEY: value} or {vars: {KEY: value}}."`
+}
+
+// Gateway is the control plane. Port 0 means the profile's registered block.
+type Gateway struct {
+	_ struct{} `unused:"customBindHost tailscale"`
+
+	Mode           string       `json:"mode" enum:"local|remote" doc:"local runs a gateway here; remote makes the commands talk to gateway.remote.url."`
+	Port           int          `json:"port" min:"1" max:"65535" doc:"Base port; the other listeners derive from it. Unset: the profile's registered block."`
+	Bind           string       `json:"bind" enum:"loopback|lan|tailnet|auto" refuse:"custom: a custom address is not supported yet; use loopback, lan, tailnet or auto" doc:"Which addresses the gateway listens on. Anything but loopback needs a token or password."`
+	Auth           Auth         `json:"auth" doc:"The shared credential that every client presents."`
+	Remote         Remote       `json:"remote" doc:"The gateway that commands talk to when gateway.mode is remote."`
+	TLS            TLS          `json:"tls" doc:"TLS on the base port."`
+	ControlUI      ControlUI    `json:"controlUi" doc:"The dashboard."`
+	Reload         Reload       `json:"reload" doc:"What happens when this file changes."`
+	Nodes          NodeCommands `json:"nodes" doc:"Which commands nodes may be asked to run."`
+	HTTP           HTTP         `json:"http" doc:"Further HTTP endpoints on the base port."`
+	TrustedProxies []string     `json:"trustedProxies" format:"cidr" doc:"Addresses or CIDR ranges whose forwarding headers are believed."`
+}
+
+// Auth is the gateway's credential. There is no mode without one.
+type Auth struct {
+	_ struct{} `unused:"allowTailscale"`
+
+	Mode     string `json:"mode" enum:"token|password" refuse:"none|off: a gateway without a credential is not offered; use token or password" doc:"Which credential clients present."`
+	Token    string `json:"token" secret:"true" doc:"The token. Unset: the one that setup made in the state folder."`
+	Password string `json:"password" secret:"true" doc:"The password, for mode password."`
+}
+
+// Remote names another gateway for the commands to talk to.
+type Remote struct {
+	_ struct{} `unused:"sshIdentity sshTarget transport"`
+
+	URL            string `json:"url" format:"ws-url" doc:"ws:// or wss:// address of the gateway."`
+	Token          string `json:"token" secret:"true" doc:"Its token."`
+	Password       string `json:"password" secret:"true" doc:"Its password."`
+	TLSFingerprint string `json:"tlsFingerprint" doc:"SHA-256 fingerprint of its certificate, to pin a self-signed one."`
+}
+
+// TLS is the server side of a TLS listener.
+type TLS struct {
+	Enabled      bool   `json:"enabled" doc:"Serve TLS."`
+	AutoGenerate bool   `json:"autoGenerate" doc:"Make a self-signed certificate when there is none."`
+	CertPath     string `json:"certPath" doc:"PEM certificate chain."`
+	KeyPath      string `json:"keyPath" doc:"PEM private key."`
+	CAPath       string `json:"caPath" doc:"PEM certificates that client certificates are checked against."`
+}
+
+// ControlUI is the embedded dashboard.
+type ControlUI struct {
+	_ struct{} `unused:"allowInsecureAuth dangerouslyDisableDeviceAuth"`
+
+	Enabled  bool   `json:"enabled" doc:"Serve the dashboard."`
+	BasePath string `json:"basePath" format:"url-path" doc:"Path prefix of the dashboard."`
+}
+
+// Reload says what a changed config file does to a running gateway.
+type Reload struct {
+	Mode       string `json:"mode" enum:"off|restart|hot|hybrid" doc:"off ignores changes, restart restarts, hot applies what can be applied, hybrid applies and restarts for the rest."`
+	DebounceMs int    `json:"debounceMs" min:"0" max:"600000" doc:"Milliseconds of quiet before a change is acted on."`
+}
+
+// NodeCommands are allow and deny lists of node commands; deny wins.
+type NodeCommands struct {
+	_ struct{} `unused:"browser"`
+
+	AllowCommands []string `json:"allowCommands" doc:"Commands allowed beyond the platform's own set."`
+	DenyCommands  []string `json:"denyCommands" doc:"Commands never sent to a node."`
+}
+
+// HTTP holds endpoints that this gateway does not serve yet.
+type HTTP struct {
+	_ struct{} `unused:"endpoints"`
+}
+
+// Bridge is the listener for nodes. Port 0 means base + 1.
+type Bridge struct {
+	Enabled bool   `json:"enabled" doc:"Listen for nodes."`
+	Port    int    `json:"port" min:"1" max:"65535" doc:"Port. Unset: base port + 1."`
+	Bind    string `json:"bind" enum:"loopback|lan|tailnet|auto" doc:"Which addresses the bridge listens on. Anything but loopback needs a token or password."`
+	TLS     TLS    `json:"tls" doc:"TLS on the bridge."`
+}
+
+// Browser is the browser control server. An unset Headless or NoSandbox lets the server choose
+// by the display and the user it runs as.
+type Browser struct {
+	_ struct{} `unused:"evaluateEnabled"`
+
+	Enabled                   bool                      `json:"enabled" doc:"Serve browser control."`
+	ControlURL                string                    `json:"controlUrl" format:"http-url" doc:"Address of browser control. Unset: 127.0.0.1, base port + 2."`
+	ControlToken              string                    `json:"controlToken" secret:"true" doc:"Token of browser control. Unset: the gateway's."`
+	CDPURL                    string                    `json:"cdpUrl" format:"cdp-url" doc:"Address of a Chromium that already runs, for the default browser profile."`
+	ExecutablePath            string                    `json:"executablePath" doc:"The Chromium to start. Unset: the first one found."`
+	Headless                  *bool                     `json:"headless" doc:"Start without a window. Unset: when there is no display."`
+	NoSandbox                 *bool                     `json:"noSandbox" doc:"Start without Chromium's sandbox. Unset: when run as root."`
+	AttachOnly                bool                      `json:"attachOnly" doc:"Never start a browser, only attach to one that runs."`
+	Color                     string                    `json:"color" format:"color" doc:"Accent colour of the default browser profile, #RRGGBB."`
+	DefaultProfile            string                    `json:"defaultProfile" format:"browser-profile" doc:"The browser profile used when a call names none."`
+	RemoteCDPTimeoutMs        int                       `json:"remoteCdpTimeoutMs" min:"0" max:"600000" doc:"Milliseconds to wait for a remote browser's HTTP answer."`
+	RemoteCDPHandshakeTimeout int                       `json:"remoteCdpHandshakeTimeoutMs" min:"0" max:"600000" doc:"Milliseconds to wait for a remote browser's WebSocket."`
+	SnapshotDefaults          SnapshotDefaults          `json:"snapshotDefaults" doc:"Defaults of the snapshot call."`
+	Profiles                  map[string]BrowserProfile `json:"profiles" format:"browser-profile" doc:"Browser profiles by name."`
+}
+
+// SnapshotDefaults are what a snapshot call uses when it does not say.
+type SnapshotDefaults struct {
+	Mode string `json:"mode" enum:"efficient" doc:"efficient keeps interactive elements only. Unset: everything."`
+}
+
+// BrowserProfile is one Chromium with its own user data. CDPPort 0 lets the planner choose.
+type BrowserProfile struct {
+	CDPPort int    `json:"cdpPort" min:"1" max:"65535" doc:"Debugging port. Unset: the next free one of the profile's range."`
+	CDPURL  string `json:"cdpUrl" format:"cdp-url" doc:"Address of a remote browser."`
+	Color   string `json:"color" format:"color" doc:"Accent colour, #RRGGBB."`
+	Driver  string `json:"driver" enum:"clawd|extension" doc:"clawd starts its own browser; extension drives the user's through the relay."`
+}
+
+// CanvasHost is the canvas file server. Port 0 means base + 4.
+type CanvasHost struct {
+	Enabled    bool   `json:"enabled" doc:"Serve the canvas."`
+	Root       string `json:"root" doc:"Folder to serve. Unset: canvas in the workspace."`
+	Port       int    `json:"port" min:"1" max:"65535" doc:"Port. Unset: base port + 4."`
+	LiveReload bool   `json:"liveReload" doc:"Reload open pages when a file changes."`
+}
+
+// Bus is the embedded NATS server. Port 0 means base + 5; MonitorPort and WebsocketPort are off when 0.
+type Bus struct {
+	Port          int         `json:"port" min:"1" max:"65535" doc:"Port for NATS clients. Unset: base port + 5."`
+	MonitorPort   int         `json:"monitorPort" min:"1" max:"65535" doc:"Port of the NATS monitoring pages. Unset: off."`
+	WebsocketPort int         `json:"websocketPort" min:"1" max:"65535" doc:"Port for NATS over WebSocket. Unset: off."`
+	Link          Link        `json:"link" doc:"The leaf links between the profiles of this host."`
+	Remotes       []BusRemote `json:"remotes" doc:"NATS clusters that this bus joins as a leaf node."`
+}
+
+// Link is the listener for peers. Port 0 means base + 6.
+type Link struct {
+	Enabled bool `json:"enabled" doc:"Link to the other profiles of this host."`
+	Port    int  `json:"port" min:"1" max:"65535" doc:"Port. Unset: base port + 6."`
+}
+
+// BusRemote is one outside NATS cluster.
+type BusRemote struct {
+	Name        string    `json:"name" format:"token" doc:"Name of the remote in status and logs."`
+	URLs        []string  `json:"urls" format:"nats-url" doc:"Leaf node addresses of the cluster."`
+	Credentials string    `json:"credentials" doc:"Path of a NATS credentials file."`
+	TLS         ClientTLS `json:"tls" doc:"TLS towards the cluster."`
+	Subjects    []string  `json:"subjects" format:"subject" doc:"Subjects that cross, wildcards allowed. Unset: none."`
+}
+
+// ClientTLS is the client side of a TLS connection.
+type ClientTLS struct {
+	CAPath   string `json:"caPath" doc:"PEM certificates that the server is checked against."`
+	CertPath string `json:"certPath" doc:"PEM client certificate."`
+	KeyPath  string `json:"keyPath" doc:"PEM key of the client certificate."`
+}
+
+// Rescue says whom this profile watches and what it may do about it.
+// Nil Peers means every profile on the host, an empty list none.
+type Rescue struct {
+	Policy string   `json:"policy" enum:"observe|restart|repair" doc:"observe only tells; restart may restart a peer; repair may also start it on its last good configuration."`
+	Peers  []string `json:"peers" format:"profile" doc:"The profiles that are watched and may watch. Unset: every profile on this host."`
+}
+
+// Agents are the agents of the profile.
+type Agents struct {
+	Defaults AgentDefaults `json:"defaults" doc:"Settings of every agent that does not override them."`
+	List     []Agent       `json:"list" doc:"The agents."`
+}
+
+// AgentDefaults hold for every agent.
+type AgentDefaults struct {
+	_ struct{} `unused:"*"`
+
+	Workspace string `json:"workspace" doc:"The agents' folder. Unset: the profile's workspace."`
+}
+
+// Agent is one agent.
+type Agent struct {
+	_ struct{} `unused:"*"`
+
+	ID        string `json:"id" format:"token" doc:"Name of the agent in session keys."`
+	Default   bool   `json:"default" doc:"This agent answers when none is named."`
+	Workspace string `json:"workspace" doc:"This agent's folder. Unset: agents.defaults.workspace."`
+}
+
+// Logging is the gateway's own log.
+type Logging struct {
+	_ struct{} `unused:"consoleLevel consoleStyle redactPatterns redactSensitive"`
+
+	Level string `json:"level" enum:"silent|fatal|error|warn|info|debug|trace" doc:"The least severe level that is written."`
+	File  string `json:"file" doc:"Log file. Unset: in the profile's state folder."`
+}
+
+// Env maps variable names to fallback values, the two spellings of the file made one.
+type Env map[string]string
+
+// Default returns the settings of an empty file. It is the only place that knows a default.
+func Default() Config {
+	return Config{
+		Gateway: Gateway{
+			Mode:      "local",
+			Bind:      "loopback",
+			Auth:      Auth{Mode: "token"},
+			TLS:       TLS{AutoGenerate: true},
+			ControlUI: ControlUI{Enabled: true, BasePath: "/"},
+			Reload:    Reload{Mode: "hybrid", DebounceMs: 300},
+		},
+		Bridge: Bridge{Enabled: true, Bind: "loopback", TLS: TLS{AutoGenerate: true}},
+		Browser: Browser{
+			Enabled:                   true,
+			Color:                     "#FF4500",
+			DefaultProfile:            "clawd",
+			RemoteCDPTimeoutMs:        1500,
+			RemoteCDPHandshakeTimeout: 3000,
+		},
+		CanvasHost: CanvasHost{Enabled: true, LiveReload: true},
+		Bus:        Bus{Link: Link{Enabled: true}},
+		Rescue:     Rescue{Policy: "observe"},
+		Logging:    Logging{Level: "info"},
+	}
+}
