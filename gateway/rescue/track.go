@@ -1,0 +1,272 @@
+package rescue
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"clawdbot/bus/msg"
+)
+
+// Rules of judging a peer. They bound what is promised: a suspicion within
+// suspectAfter and a tick, a hang within hungAfter and two rounds of questions.
+const (
+	beatEvery    = 250 * time.Millisecond
+	suspectAfter = 3 * beatEvery          // three missed beats
+	hungAfter    = 2 * time.Second        // silence before a hang is said, even with witnesses
+	lateTick     = 400 * time.Millisecond // an observer that is later than this doubts itself
+	oldBoots     = 4                      // boots whose late beats are still known for what they are
+)
+
+// testimony is what the witnesses of one peer last said.
+type testimony struct {
+	process processState
+	ping    answer
+	healthz answer
+	stopped bool // the registry says it was stopped in order
+	fresh   bool // the process is a new one that had no time to beat yet
+}
+
+type processState int
+
+const (
+	processUnknown processState = iota // the registry names none
+	processGone
+	processStopped // by a signal
+	processAlive
+)
+
+func (p processState) String() string {
+	return [...]string{"not known", "gone", "stopped by a signal", "alive"}[p]
+}
+
+// answer is the outcome of the last question put to a peer. Silent counts only
+// questions that were put after the last sign of life.
+type answer struct {
+	asked  bool
+	ok     bool
+	silent int    // unanswered in a row
+	said   string // for people
+}
+
+// track is what one observer knows of one peer. It is pure: all times come in.
+type track struct {
+	name string
+	peer msg.Peer // the verdict as published
+
+	began    time.Time // when the watch began
+	lastLife time.Time // last beat, by the sender's own clock
+	beat     msg.Beat
+	base     time.Time // the sender's start on our clock, as its quickest beat tells
+	boots    []string  // earlier boots
+	linkLost time.Time // zero while the link is up or was never seen
+	seen     testimony
+}
+
+func newTrack(name string, now time.Time) *track {
+	return &track{
+		name: name, began: now,
+		peer: msg.Peer{Profile: name, Verdict: msg.VerdictUnknown, Reason: "not observed yet", LastBeatMs: -1, Since: now.UnixMilli()},
+	}
+}
+
+// observe takes in a beat. It says whether the beat was new: one of an earlier
+// boot, or one that was seen, is a late copy and tells nothing.
+func (t *track) observe(b msg.Beat, now time.Time) bool {
+	sent := time.Duration(b.MonoMs) * time.Millisecond
+	switch {
+	case slices.Contains(t.boots, b.Boot):
+		return false
+	case b.Boot == t.beat.Boot && b.Seq <= t.beat.Seq:
+		return false
+	case b.Boot != t.beat.Boot:
+		if t.beat.Boot != "" {
+			t.boots = append(t.boots, t.beat.Boot)
+			t.boots = t.boots[max(0, len(t.boots)-oldBoots):]
+		}
+		t.base, t.lastLife = now.Add(-sent), time.Time{}
+	case now.Add(-sent).Before(t.base):
+		t.base = now.Add(-sent)
+	}
+	// Beats that queued up arrive in a burst after a stop. Each is as old as
+	// its sender's clock says, not as new as its arrival.
+	if life := t.base.Add(sent); life.After(t.lastLife) {
+		t.lastLife = life
+	}
+	t.beat, t.linkLost = b, time.Time{}
+	t.seen.ping, t.seen.healthz = answer{}, answer{}
+	return true
+}
+
+// lostLink notes that the link to the peer broke.
+func (t *track) lostLink(now time.Time) {
+	if t.linkLost.IsZero() && t.beat.Boot != "" {
+		t.linkLost = now
+	}
+}
+
+// doubt clears what is held against the peer, after the observer itself was
+// late: it cannot tell a silent peer from a deaf self.
+func (t *track) doubt(now time.Time) {
+	if !t.lastLife.IsZero() {
+		t.lastLife = now
+		t.base = now.Add(-time.Duration(t.beat.MonoMs) * time.Millisecond)
+	}
+	t.began = now
+	t.seen.ping, t.seen.healthz = answer{}, answer{}
+}
+
+// silence is how long the peer has given no sign of life.
+func (t *track) silence(now time.Time) time.Duration {
+	if t.lastLife.IsZero() {
+		return now.Sub(t.began)
+	}
+	return now.Sub(t.lastLife)
+}
+
+// wantsWitnesses says whether the peer has to be asked.
+func (t *track) wantsWitnesses(now time.Time) bool {
+	return !t.linkLost.IsZero() || t.silence(now) >= suspectAfter
+}
+
+// urgent says whether the next look should come soon: the link just broke and
+// its process is about to be gone.
+func (t *track) urgent(now time.Time) bool {
+	return !t.linkLost.IsZero() && now.Sub(t.linkLost) < time.Second && t.peer.Verdict != msg.VerdictDown && t.peer.Verdict != msg.VerdictStopped
+}
+
+// judge returns the verdict now and why.
+func (t *track) judge(now time.Time) (msg.Verdict, string) {
+	silent := t.silence(now)
+	quiet := silent >= suspectAfter
+	if !quiet && t.linkLost.IsZero() {
+		if t.lastLife.IsZero() {
+			return msg.VerdictUnknown, "not observed yet"
+		}
+		return t.alive()
+	}
+	noSign := fmt.Sprintf("no beat for %s", short(silent))
+	if !t.linkLost.IsZero() {
+		noSign = fmt.Sprintf("link lost %s ago", short(now.Sub(t.linkLost)))
+	}
+	switch {
+	case t.seen.process == processGone && t.leaving():
+		return msg.VerdictStopped, "stopped in order"
+	case t.seen.process == processGone:
+		return msg.VerdictDown, fmt.Sprintf("%s and its process is gone", noSign)
+	case t.seen.process == processUnknown && t.seen.stopped:
+		return msg.VerdictStopped, "stopped in order"
+	case t.seen.process == processUnknown && t.lastLife.IsZero():
+		return msg.VerdictUnknown, "not observed: it has not run yet"
+	case t.seen.process == processAlive && t.seen.fresh:
+		return msg.VerdictStarting, "a new process of it runs, no beat yet"
+	case t.leaving() && silent < hungAfter*5:
+		return msg.VerdictStopped, "is stopping"
+	case silent >= hungAfter && t.seen.process == processStopped:
+		return msg.VerdictHung, fmt.Sprintf("%s and its process is stopped by a signal", noSign)
+	case silent >= hungAfter && t.seen.ping.silent >= 2 && t.seen.healthz.silent >= 2:
+		return msg.VerdictHung, fmt.Sprintf("%s, and it answers neither ping nor /healthz", noSign)
+	case t.lastLife.IsZero():
+		return msg.VerdictUnknown, fmt.Sprintf("not observed: no link yet, its process is %s", t.seen.process)
+	case quiet:
+		return msg.VerdictSuspect, noSign
+	}
+	return t.alive() // the link broke just now and nobody speaks against the peer yet
+}
+
+// alive is the verdict on a peer that beats, from what its beat says.
+func (t *track) alive() (msg.Verdict, string) {
+	switch t.beat.Phase {
+	case msg.PhaseStarting:
+		return msg.VerdictStarting, orElse(t.beat.Detail, "starting")
+	case msg.PhaseStopping:
+		return msg.VerdictStopped, "is stopping"
+	}
+	var bad []string
+	for _, c := range t.beat.Components {
+		if c.State == msg.StateDegraded || c.State == msg.StateFailed {
+			bad = append(bad, fmt.Sprintf("%s %s: %s", c.Name, c.State, c.Detail))
+		}
+	}
+	if len(bad) > 0 {
+		return msg.VerdictDegraded, strings.Join(bad, "; ")
+	}
+	return msg.VerdictOK, "beats arrive"
+}
+
+// leaving says whether the peer announced that it stops.
+func (t *track) leaving() bool { return t.beat.Phase == msg.PhaseStopping || t.seen.stopped }
+
+// update judges and says whether the verdict changed.
+func (t *track) update(now time.Time) bool {
+	verdict, reason := t.judge(now)
+	changed := verdict != t.peer.Verdict || verdict == msg.VerdictDegraded && reason != t.peer.Reason
+	if changed {
+		t.peer.Since = now.UnixMilli()
+		t.peer.DetectMs = 0
+		if t.wantsWitnesses(now) {
+			t.peer.DetectMs = t.sinceTrouble(now).Milliseconds()
+		}
+	}
+	t.peer.Verdict, t.peer.Reason = verdict, reason
+	t.peer.LastBeatMs = -1
+	if !t.lastLife.IsZero() {
+		t.peer.LastBeatMs = now.Sub(t.lastLife).Milliseconds()
+	}
+	t.peer.Generation, t.peer.PID, t.peer.Version = t.beat.Generation, t.beat.PID, t.beat.Version
+	t.peer.Evidence = t.evidence(now)
+	return changed
+}
+
+// sinceTrouble is the time from the first sign of trouble.
+func (t *track) sinceTrouble(now time.Time) time.Duration {
+	if !t.linkLost.IsZero() {
+		return now.Sub(t.linkLost)
+	}
+	return t.silence(now)
+}
+
+func (t *track) evidence(now time.Time) []msg.Witness {
+	beats := "never seen"
+	if !t.lastLife.IsZero() {
+		beats = fmt.Sprintf("last one %s ago", short(now.Sub(t.lastLife)))
+	}
+	link := "not seen yet"
+	switch {
+	case !t.linkLost.IsZero():
+		link = fmt.Sprintf("lost %s ago", short(now.Sub(t.linkLost)))
+	case t.beat.Boot != "":
+		link = "up"
+	}
+	list := []msg.Witness{{Name: "beats", Said: beats}, {Name: "link", Said: link}}
+	if !t.wantsWitnesses(now) {
+		return list
+	}
+	list = append(list, msg.Witness{Name: "process", Said: t.seen.process.String()})
+	if t.seen.ping.asked {
+		list = append(list, msg.Witness{Name: "ping", Said: t.seen.ping.said})
+	}
+	if t.seen.healthz.asked {
+		list = append(list, msg.Witness{Name: "healthz", Said: t.seen.healthz.said})
+	}
+	return list
+}
+
+func orElse(s, other string) string {
+	if s == "" {
+		return other
+	}
+	return s
+}
+
+// short renders a duration for people: 320ms, 2.1s, 14m3s.
+func short(d time.Duration) string {
+	switch {
+	case d < time.Second:
+		return d.Round(time.Millisecond).String()
+	case d < time.Minute:
+		return d.Round(100 * time.Millisecond).String()
+	}
+	return d.Round(time.Second).String()
+}

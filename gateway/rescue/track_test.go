@@ -1,0 +1,210 @@
+package rescue
+
+import (
+	"testing"
+	"time"
+
+	"clawdbot/bus/msg"
+)
+
+// scene drives one track with a clock of its own.
+type scene struct {
+	t   *testing.T
+	now time.Time
+	seq uint64
+	*track
+}
+
+func newScene(t *testing.T) *scene {
+	now := time.Unix(1_800_000_000, 0)
+	return &scene{t: t, now: now, track: newTrack("main", now)}
+}
+
+func (s *scene) wait(d time.Duration) { s.now = s.now.Add(d) }
+
+// next is the beat that the peer sends now, with its clock in step with ours.
+func (s *scene) next(boot string) msg.Beat {
+	s.seq++
+	return msg.Beat{Profile: "main", Boot: boot, Seq: s.seq, MonoMs: s.now.Sub(s.began).Milliseconds(), Phase: msg.PhaseReady, PID: 1}
+}
+
+func (s *scene) beats(boot string, n int) {
+	s.t.Helper()
+	for range n {
+		if !s.observe(s.next(boot), s.now) {
+			s.t.Fatal("a new beat was dropped")
+		}
+		s.wait(beatEvery)
+	}
+}
+
+func (s *scene) expect(want msg.Verdict) {
+	s.t.Helper()
+	s.update(s.now)
+	if s.peer.Verdict != want {
+		s.t.Fatalf("verdict %s (%s), want %s", s.peer.Verdict, s.peer.Reason, want)
+	}
+}
+
+func TestWhatWasNotObservedIsUnknown(t *testing.T) {
+	s := newScene(t)
+	s.expect(msg.VerdictUnknown)
+	s.wait(time.Hour)
+	s.expect(msg.VerdictUnknown)
+	s.seen.process = processAlive
+	s.expect(msg.VerdictUnknown)
+	s.seen.process = processGone
+	s.expect(msg.VerdictDown)
+}
+
+func TestOneWitnessOnlyMakesSuspect(t *testing.T) {
+	s := newScene(t)
+	s.beats("a", 4)
+	s.expect(msg.VerdictOK)
+	s.wait(2 * beatEvery) // the last beat is three intervals old now
+	s.seen.process = processAlive
+	s.expect(msg.VerdictSuspect)
+	s.wait(time.Hour)
+	s.expect(msg.VerdictSuspect)
+}
+
+func TestDownNeedsTheProcessToBeGone(t *testing.T) {
+	s := newScene(t)
+	s.beats("a", 4)
+	s.lostLink(s.now)
+	s.seen.process = processAlive
+	s.expect(msg.VerdictOK) // nobody else speaks against it yet
+	s.wait(20 * time.Millisecond)
+	s.seen.process = processGone
+	s.expect(msg.VerdictDown)
+	if s.peer.DetectMs != 20 {
+		t.Errorf("detected in %d ms, want 20", s.peer.DetectMs)
+	}
+}
+
+func TestHungNeedsTimeAndAWitness(t *testing.T) {
+	for name, witness := range map[string]func(*testimony){
+		"stopped by a signal": func(w *testimony) { w.process = processStopped },
+		"two questions unanswered": func(w *testimony) {
+			w.process, w.ping, w.healthz = processAlive, answer{asked: true, silent: 2}, answer{asked: true, silent: 2}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newScene(t)
+			s.beats("a", 4)
+			s.wait(time.Second)
+			witness(&s.seen)
+			s.expect(msg.VerdictSuspect)
+			s.wait(time.Second)
+			s.expect(msg.VerdictHung)
+			s.beats("a", 1)
+			s.expect(msg.VerdictOK)
+		})
+	}
+	t.Run("answering healthz is not hung", func(t *testing.T) {
+		s := newScene(t)
+		s.beats("a", 4)
+		s.seen = testimony{process: processAlive, ping: answer{asked: true, silent: 9}, healthz: answer{asked: true, ok: true}}
+		s.wait(time.Minute)
+		s.expect(msg.VerdictSuspect)
+	})
+}
+
+func TestLateObserverClearsItsSuspicions(t *testing.T) {
+	s := newScene(t)
+	s.beats("a", 4)
+	s.wait(time.Minute) // this host was suspended
+	s.seen.process = processAlive
+	s.doubt(s.now)
+	s.expect(msg.VerdictOK)
+	s.beats("a", 1)
+	s.expect(msg.VerdictOK)
+}
+
+func TestQueuedBeatsDoNotLookFresh(t *testing.T) {
+	s := newScene(t)
+	s.beats("a", 4)
+	queued := []msg.Beat{s.next("a"), s.next("a")}
+	s.wait(10 * time.Second)
+	for _, b := range queued {
+		s.observe(b, s.now)
+	}
+	s.seen.process = processAlive
+	s.expect(msg.VerdictSuspect)
+}
+
+func TestReplayedAndForeignBeatsTellNothing(t *testing.T) {
+	s := newScene(t)
+	old := s.next("a")
+	s.observe(old, s.now)
+	s.beats("b", 3)
+	for name, b := range map[string]msg.Beat{
+		"seen before":         {Profile: "main", Boot: "b", Seq: 2},
+		"of an earlier boot":  {Profile: "main", Boot: "a", Seq: 99, MonoMs: 1 << 40},
+		"the earlier's first": old,
+	} {
+		if s.observe(b, s.now) {
+			t.Errorf("a beat %s was taken", name)
+		}
+	}
+	// A beat from the future must not make the peer look alive for ever.
+	future := s.next("b")
+	future.MonoMs += time.Hour.Milliseconds()
+	s.observe(future, s.now)
+	s.seen.process = processGone
+	s.lostLink(s.now)
+	s.wait(time.Second)
+	s.expect(msg.VerdictDown)
+}
+
+func TestPlannedStopIsNoCrash(t *testing.T) {
+	s := newScene(t)
+	s.beats("a", 4)
+	b := s.next("a")
+	b.Phase = msg.PhaseStopping
+	s.observe(b, s.now)
+	s.expect(msg.VerdictStopped)
+	s.lostLink(s.now)
+	s.seen.process = processGone
+	s.wait(time.Hour)
+	s.expect(msg.VerdictStopped)
+}
+
+func TestStartIsJudgedByItsOwnPhase(t *testing.T) {
+	s := newScene(t)
+	for range 400 { // a slow start of 100 s that beats
+		b := s.next("a")
+		b.Phase, b.Detail = msg.PhaseStarting, "opening the store"
+		s.observe(b, s.now)
+		s.expect(msg.VerdictStarting)
+		s.wait(beatEvery)
+	}
+	s.beats("a", 1)
+	s.expect(msg.VerdictOK)
+}
+
+func TestDegradedNamesTheComponent(t *testing.T) {
+	s := newScene(t)
+	b := s.next("a")
+	b.Components = []msg.Component{{Name: "bridge", State: msg.StateOK}, {Name: "browser", State: msg.StateDegraded, Detail: "no Chromium found"}}
+	s.observe(b, s.now)
+	s.expect(msg.VerdictDegraded)
+	if want := "browser degraded: no Chromium found"; s.peer.Reason != want {
+		t.Errorf("reason %q, want %q", s.peer.Reason, want)
+	}
+}
+
+func TestNewProcessIsStartingNotSuspect(t *testing.T) {
+	s := newScene(t)
+	s.beats("a", 4)
+	s.lostLink(s.now)
+	s.seen.process = processGone
+	s.wait(time.Minute)
+	s.expect(msg.VerdictDown)
+	s.seen.process, s.seen.fresh = processAlive, true
+	s.expect(msg.VerdictStarting)
+	s.seq = 0
+	s.began = s.now
+	s.beats("b", 1)
+	s.expect(msg.VerdictOK)
+}
