@@ -3,6 +3,7 @@ package bus
 import (
 	"fmt"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/nats-io/jwt/v2"
@@ -66,9 +67,21 @@ const (
 	maxPingsOut    = 2
 )
 
-// LinkAccount is the name of the account that holds the link to a peer, as in
-// the subject $SYS.ACCOUNT.<account>.DISCONNECT.
-func LinkAccount(peer string) string { return "LINK_" + peer }
+// linkAccount is the name of the account that holds the link to a peer.
+func linkAccount(peer string) string { return linkPrefix + peer }
+
+const linkPrefix = "LINK_"
+
+// LinkLost is where the server tells the sys user that a connection of some
+// account ended; LinkLostPeer says whether it was a link.
+const LinkLost = "$SYS.ACCOUNT.*.DISCONNECT"
+
+// LinkLostPeer returns the peer whose link ended, from the subject of the news.
+func LinkLostPeer(subject string) (peer string, ok bool) {
+	rest, found := strings.CutPrefix(subject, "$SYS.ACCOUNT."+linkPrefix)
+	name, end := strings.CutSuffix(rest, ".DISCONNECT")
+	return name, found && end
+}
 
 // options renders the configuration of the NATS server for the members.
 func (s *Server) options(m Members) (*server.Options, error) {
@@ -165,7 +178,7 @@ func (a *accounts) link(p Peer) (*server.Account, error) {
 	if err != nil {
 		return nil, fmt.Errorf("bus: peer: %w", err)
 	}
-	link := server.NewAccount(LinkAccount(p.Bus))
+	link := server.NewAccount(linkAccount(p.Bus))
 	a.all = append(a.all, link)
 	if err := cross(a.profile, link, a.sp); err != nil {
 		return nil, fmt.Errorf("bus: link to %s: %w", p.Bus, err)

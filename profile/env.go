@@ -3,6 +3,8 @@ package profile
 import (
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 )
 
 // Env is all that clawdbot takes from its surroundings. Only this package
@@ -34,6 +36,25 @@ func OSEnv() (Env, error) {
 func (e Env) Get(key string) string {
 	v, _ := e.Lookup(key)
 	return v
+}
+
+// Bare is the environment without the variables CLAWDBOT_*, which speak of one
+// profile and must not colour what is said of another.
+func (e Env) Bare() Env {
+	lookup := e.Lookup
+	e.Lookup = func(key string) (string, bool) {
+		if strings.HasPrefix(key, "CLAWDBOT_") {
+			return "", false
+		}
+		return lookup(key)
+	}
+	return e
+}
+
+// Others returns the environment of this process without the variables
+// CLAWDBOT_*, as KEY=value, for programs that are none of ours.
+func Others() []string {
+	return slices.DeleteFunc(os.Environ(), func(kv string) bool { return strings.HasPrefix(kv, "CLAWDBOT_") })
 }
 
 // xdg returns the XDG base folder in the variable, or home/fallback when it is

@@ -168,8 +168,8 @@ func (p Profile) CheckpointDir() string { return filepath.Join(p.StateDir, "chec
 // LogFile is the gateway's log, JSON lines, unless logging.file names another.
 func (p Profile) LogFile() string { return filepath.Join(p.StateDir, "logs", "gateway.log") }
 
-// BusDir holds the bus users' credentials.
-func (p Profile) BusDir() string { return filepath.Join(p.StateDir, "bus") }
+// BusKey holds the password of one of the bus users debug and ingress.
+func (p Profile) BusKey(user string) string { return filepath.Join(p.StateDir, "bus", user+".key") }
 
 // BrowserDir holds the user data folders of the browser profiles.
 func (p Profile) BrowserDir() string { return filepath.Join(p.StateDir, "browser") }

@@ -101,6 +101,19 @@ func (s Space) HealthTree() string { return s.prefix() + "health.>" }
 // AnyHealth is the health of every profile that is linked.
 const AnyHealth = "clawdbot.*.health.>"
 
+// AnyBeat is the beats of every profile that is linked, one's own included.
+const AnyBeat = "clawdbot.*.health.beat"
+
+// BeatOf returns the profile of a beat's subject, or "" for another subject.
+func BeatOf(subject string) string {
+	rest, ok := strings.CutPrefix(subject, "clawdbot.")
+	name, found := strings.CutSuffix(rest, ".health.beat")
+	if !ok || !found {
+		return ""
+	}
+	return name
+}
+
 // Peer is clawdbot.<profile>.health.peer.<name>. The rescue component
 // publishes msg.Peer on each change of a verdict. It returns ErrToken for a
 // name that is not one token.

@@ -1,0 +1,167 @@
+package profile
+
+import (
+	"fmt"
+
+	"clawdbot/profile/ports"
+	"clawdbot/profile/proc"
+)
+
+// PortState is what one port is to this host.
+type PortState string
+
+// The states of a port. Held is by the gateway it belongs to; taken is by
+// anyone else; reserved belongs to a profile that does not run.
+const (
+	PortFree     PortState = "free"
+	PortReserved PortState = "reserved"
+	PortHeld     PortState = "held"
+	PortTaken    PortState = "taken"
+)
+
+// PortInfo explains one port.
+type PortInfo struct {
+	Port      int       `json:"port"`
+	State     PortState `json:"state"`
+	Profile   string    `json:"profile,omitempty"`   // whose port it is
+	Component string    `json:"component,omitempty"` // gateway, bridge, browser, canvas, bus, link, cdp …
+	PID       int       `json:"pid,omitempty"`       // who listens
+	Program   string    `json:"program,omitempty"`
+	Summary   string    `json:"summary"`       // one sentence
+	Try       string    `json:"try,omitempty"` // the command that helps
+}
+
+// ExplainPort tells whose the port is, who listens on it and what to do.
+func (p Profile) ExplainPort(port int) (PortInfo, error) {
+	known, err := p.Known()
+	if err != nil {
+		return PortInfo{}, err
+	}
+	holder, listening, err := proc.Listener(port)
+	if err != nil {
+		return PortInfo{}, err
+	}
+	info := PortInfo{Port: port, PID: holder.PID, Program: holder.Name}
+	owner, ok := ownerOf(known, port)
+	if ok {
+		info.Profile, info.Component = owner.Profile, owner.Ports.Component(port)
+	}
+	switch {
+	case !ok && !listening:
+		info.State, info.Summary = PortFree, fmt.Sprintf("port %d is free and belongs to no profile", port)
+	case !ok:
+		info.State = PortTaken
+		info.Summary = fmt.Sprintf("port %d is held by %s, which is no clawdbot profile", port, who(holder))
+	case !listening:
+		info.State = PortReserved
+		info.Summary = fmt.Sprintf("port %d belongs to %s of profile %s; nobody listens on it now", port, info.Component, owner.Profile)
+		if !owner.Alive() {
+			info.Try = commandFor(owner.Profile, "gateway")
+		}
+	case owner.Alive() && (holder.PID == owner.Process.PID || info.Component == "cdp"):
+		info.State = PortHeld
+		info.Summary = fmt.Sprintf("port %d is the %s of profile %s, held by %s", port, info.Component, owner.Profile, who(holder))
+		info.Try = commandFor(owner.Profile, "status")
+	default:
+		info.State = PortTaken
+		info.Summary = fmt.Sprintf("port %d belongs to %s of profile %s, but %s holds it", port, info.Component, owner.Profile, who(holder))
+		info.Try = p.wayOut(known, owner, holder)
+	}
+	return info, nil
+}
+
+// wayOut is the command that frees owner from the holder of its port.
+func (p Profile) wayOut(known []Instance, owner Instance, holder proc.Holder) string {
+	for _, i := range known {
+		if i.Process.PID == holder.PID && i.Alive() && i.Profile != owner.Profile {
+			return commandFor(owner.Profile, "config unset gateway.port") + " && " + commandFor(owner.Profile, "setup")
+		}
+	}
+	if holder.PID != 0 {
+		return fmt.Sprintf("kill %d", holder.PID)
+	}
+	return commandFor(owner.Profile, "gateway --port <another>")
+}
+
+// ownerOf prefers a fixed port over a CDP range that it lies in, and a profile
+// that runs over one that does not.
+func ownerOf(known []Instance, port int) (Instance, bool) {
+	best, rank := Instance{}, 0
+	for _, i := range known {
+		r := 0
+		switch i.Ports.Component(port) {
+		case "":
+			continue
+		case "cdp":
+			r = 1
+		default:
+			r = 3
+		}
+		if i.Alive() {
+			r++
+		}
+		if r > rank {
+			best, rank = i, r
+		}
+	}
+	return best, rank > 0
+}
+
+func who(h proc.Holder) string {
+	switch {
+	case h.PID == 0:
+		return "a process of another user"
+	case h.Name == "":
+		return fmt.Sprintf("process %d", h.PID)
+	}
+	return fmt.Sprintf("%s (pid %d)", h.Name, h.PID)
+}
+
+func commandFor(profile, args string) string { return Profile{Name: profile}.Command(args) }
+
+// Overlap is something that two profiles share and must not.
+type Overlap struct {
+	What   string `json:"what"` // port, configPath, stateDir, workspace, bus, unit
+	Value  string `json:"value"`
+	A      string `json:"a"` // the two profiles
+	B      string `json:"b"`
+	Detail string `json:"detail"`
+	Try    string `json:"try"`
+}
+
+// Audit returns everything that any two profiles of the host share: paths,
+// ports, names on the bus and units. None means that they are isolated.
+func Audit(known []Instance) []Overlap {
+	var found []Overlap
+	for n, a := range known {
+		for _, b := range known[n+1:] {
+			found = append(found, auditPair(a, b)...)
+		}
+	}
+	return found
+}
+
+func auditPair(a, b Instance) []Overlap {
+	var found []Overlap
+	same := func(what, x, y, try string) {
+		if x != "" && x == y {
+			found = append(found, Overlap{what, x, a.Profile, b.Profile, fmt.Sprintf("%s and %s share the %s %s", a.Profile, b.Profile, what, x), try})
+		}
+	}
+	same("state folder", a.StateDir, b.StateDir, commandFor(b.Profile, "setup"))
+	same("config file", a.ConfigPath, b.ConfigPath, commandFor(b.Profile, "setup"))
+	same("workspace", a.Workspace, b.Workspace, commandFor(b.Profile, "config set agents.defaults.workspace '\"~/clawd-"+b.Profile+"\"'"))
+	same("bus name", a.Bus, b.Bus, "clawdbot --profile <another name> setup")
+	same("unit", a.Unit, b.Unit, commandFor(b.Profile, "gateway install --force"))
+	if a.Ports.Gateway == 0 || b.Ports.Gateway == 0 {
+		return found
+	}
+	for _, o := range a.Ports.Overlaps(b.Ports) {
+		found = append(found, Overlap{
+			What: "port", Value: o.Port, A: a.Profile, B: b.Profile,
+			Detail: fmt.Sprintf("%s (%s) and %s (%s) share port %s", a.Profile, o.Mine, b.Profile, o.Theirs, o.Port),
+			Try:    fmt.Sprintf("%s, at least %d away from %d", commandFor(b.Profile, "config set gateway.port <base>"), ports.Step, a.Ports.Gateway),
+		})
+	}
+	return found
+}

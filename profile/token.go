@@ -1,0 +1,66 @@
+package profile
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+
+	"clawdbot/profile/config"
+)
+
+// Credential is what a gateway asks of its clients. Token is never empty.
+type Credential struct {
+	Token    string
+	Password string // "" unless the config's mode is password
+}
+
+// Credential returns what the gateway of this profile asks for: the token of
+// the environment, of the config or, when neither has one, one that is made
+// and kept in TokenFile. Whichever it is, TokenFile holds it afterwards, so
+// that commands on this host find the token of the gateway that runs.
+func (p Profile) Credential(cfg config.Config) (Credential, error) {
+	c := Credential{Token: p.env.Get("CLAWDBOT_GATEWAY_TOKEN")}
+	if c.Token == "" {
+		c.Token = cfg.Gateway.Auth.Token
+	}
+	if cfg.Gateway.Auth.Mode == "password" {
+		if c.Password = p.env.Get("CLAWDBOT_GATEWAY_PASSWORD"); c.Password == "" {
+			c.Password = cfg.Gateway.Auth.Password
+		}
+		if c.Password == "" {
+			return Credential{}, fmt.Errorf("gateway.auth.mode is password, but neither gateway.auth.password nor CLAWDBOT_GATEWAY_PASSWORD is set")
+		}
+	}
+	if c.Token == "" {
+		var err error
+		c.Token, err = Secret(p.TokenFile())
+		return c, err
+	}
+	if kept, err := p.readToken(); err == nil && kept == c.Token {
+		return c, nil
+	}
+	return c, WriteFile(p.TokenFile(), []byte(c.Token+"\n"))
+}
+
+// ClientToken returns the token that commands on this host present: that of
+// the environment, unless --profile was given, or of the gateway that ran
+// last. It is "" when there is none yet.
+func (p Profile) ClientToken() (string, error) {
+	if v := p.env.Get("CLAWDBOT_GATEWAY_TOKEN"); v != "" && p.Settings[0].From != "flag" {
+		return v, nil
+	}
+	return p.readToken()
+}
+
+func (p Profile) readToken() (string, error) {
+	body, err := os.ReadFile(p.TokenFile())
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("gateway token: %w", err)
+	}
+	return strings.TrimSpace(string(body)), nil
+}
