@@ -137,6 +137,20 @@ func TestEditKeepsModeAndLink(t *testing.T) {
 	}
 }
 
+func TestEditComparesTheHash(t *testing.T) {
+	o := write(t, map[string]string{"clawdbot.json": `{$include: "a.json"}`, "a.json": "{}"})
+	seen := mustLoad(t, o).Hash
+	if err := os.WriteFile(filepath.Join(filepath.Dir(o.Path), "a.json"), []byte("{bus: {}}"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Set(o, seen, "bus.port", "19006"); !errors.Is(err, ErrChanged) || read(t, o.Path) != `{$include: "a.json"}` {
+		t.Errorf("got %v, %s", err, read(t, o.Path))
+	}
+	if _, err := Set(o, mustLoad(t, o).Hash, "bus.port", "19006"); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestEditNoticesOtherPrograms(t *testing.T) {
 	o := write(t, map[string]string{"clawdbot.json": "{}"})
 	_, err := Edit(o, "", func(text []byte) ([]byte, error) {

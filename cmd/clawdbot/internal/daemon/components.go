@@ -1,0 +1,173 @@
+package daemon
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+
+	"clawdbot/bridge"
+	"clawdbot/browser"
+	"clawdbot/bus"
+	"clawdbot/bus/msg"
+	"clawdbot/canvas"
+	"clawdbot/gateway"
+	"clawdbot/gateway/agent"
+	"clawdbot/gateway/frame"
+	"clawdbot/gateway/rescue"
+	"clawdbot/profile"
+	"clawdbot/profile/config"
+	"clawdbot/profile/gate"
+)
+
+// safe says whether only bus, health and repair run.
+func (d *daemon) safe() bool { return d.choice.Source == config.FromSafeMode }
+
+// buildComponents makes every component that is on. Each one has connected to
+// the bus and subscribed when its constructor returns.
+func (d *daemon) buildComponents(context.Context) error {
+	credential, err := d.Profile.Credential(d.choice.Loaded.Config)
+	if err != nil {
+		return refuse(d.Profile.Command("config set gateway.auth.mode token"), "%w", err)
+	}
+	front, err := gate.New(gate.Config{Token: credential.Token, Password: credential.Password, Log: d.log.With("component", "gateway")})
+	if err != nil {
+		return err
+	}
+	builders := []struct {
+		name string
+		make func() (Component, error)
+	}{
+		{"gateway", func() (Component, error) { return d.gateway(front) }},
+		{"rescue", d.rescue},
+		{"agent", d.agent},
+		{"bridge", d.bridge},
+		{"canvas", func() (Component, error) { return d.canvas(front) }},
+		{"browser", func() (Component, error) { return d.browser(credential.Token) }},
+	}
+	for _, b := range builders {
+		if !d.on(b.name) {
+			if err := d.sayOff(b.name); err != nil {
+				return err
+			}
+			continue
+		}
+		c, err := b.make()
+		if err != nil {
+			return fmt.Errorf("%s: %w", b.name, err)
+		}
+		d.components = append(d.components, c)
+	}
+	return nil
+}
+
+// on says whether a component runs: safe mode has only those that help.
+func (d *daemon) on(name string) bool {
+	switch name {
+	case "gateway", "rescue":
+		return true
+	case "agent":
+		return !d.safe()
+	}
+	return d.listeners[name] != nil
+}
+
+// sayOff tells the supervisor of a component that does not run on purpose.
+func (d *daemon) sayOff(name string) error {
+	h, err := bus.NewHealth(d.super.nc, d.Profile.Subjects(), name)
+	if err != nil {
+		return err
+	}
+	detail := "switched off by the config"
+	if d.safe() {
+		detail = "not in safe mode"
+	}
+	h.Set(msg.StateOff, detail)
+	return nil
+}
+
+func (d *daemon) gateway(g *gate.Gate) (Component, error) {
+	cfg := gateway.Config{
+		Listener: d.listeners["gateway"], Subjects: d.Profile.Subjects(), Dial: d.bus.Dial, Gate: g,
+		Identity: gateway.Identity{Profile: d.Profile.Name, ConfigPath: d.Profile.ConfigPath, StateDir: d.Profile.StateDir},
+		Version:  d.Version, Log: d.log.With("component", "gateway"), Ports: d.ports,
+		Generation: frame.Generation{
+			Generation: d.generation.N, Source: string(d.choice.Source), Verdict: string(d.generation.Verdict), Warnings: d.configWarnings(),
+		},
+	}
+	if d.on("canvas") {
+		cfg.CanvasHostURL = localURL(d.ports.Canvas)
+	}
+	return gateway.New(cfg)
+}
+
+// configWarnings is what status tells of the config: why it is not the file
+// that runs, and what the file's warnings are.
+func (d *daemon) configWarnings() []string {
+	warnings := []string{}
+	if d.choice.Reason != "" {
+		warnings = append(warnings, d.choice.Reason)
+	}
+	for _, w := range d.choice.Loaded.Warnings {
+		warnings = append(warnings, w.String())
+	}
+	return warnings
+}
+
+func (d *daemon) rescue() (Component, error) {
+	return rescue.New(rescue.Config{
+		Subjects: d.Profile.Subjects(), Dial: d.bus.Dial, DialSystem: d.bus.DialSystem, Registry: d.Profile.Registry,
+		Allowed: d.watches, Version: d.Version, Log: d.log.With("component", "rescue"),
+	})
+}
+
+func (d *daemon) agent() (Component, error) {
+	return agent.New(agent.Config{
+		Subjects: d.Profile.Subjects(), Dial: d.bus.Dial, Version: d.Version, Store: d.store,
+		Agents: d.choice.Loaded.Config.Agents, Log: d.log.With("component", "agent"),
+	})
+}
+
+func (d *daemon) bridge() (Component, error) {
+	return bridge.New(bridge.Config{
+		Listener: d.listeners["bridge"], Subjects: d.Profile.Subjects(), Dial: d.bus.Dial, Version: d.Version,
+		Log: d.log.With("component", "bridge"),
+	})
+}
+
+func (d *daemon) browser(token string) (Component, error) {
+	settings := d.choice.Loaded.Config.Browser
+	env := d.Profile.Env()
+	token = cmp.Or(env.Get("CLAWDBOT_BROWSER_CONTROL_TOKEN"), settings.ControlToken, token)
+	log := d.log.With("component", "browser")
+	g, err := gate.New(gate.Config{Token: token, Log: log})
+	if err != nil {
+		return nil, err
+	}
+	return browser.New(browser.Config{
+		Listener: d.listeners["browser"], Subjects: d.Profile.Subjects(), Dial: d.bus.Dial, Version: d.Version, Log: log,
+		Gate: g, Settings: settings, Dir: d.Profile.BrowserDir(), CDP: d.ports.CDP, ControlURL: localURL(d.ports.Browser),
+		Host: browser.Host{
+			Display: runtime.GOOS != "linux" || env.Get("DISPLAY") != "" || env.Get("WAYLAND_DISPLAY") != "",
+			Root:    os.Geteuid() == 0, Path: env.Get("PATH"), Home: env.Home, Env: profile.Others(),
+		},
+	})
+}
+
+func localURL(port int) string { return "http://" + net.JoinHostPort(loopback, strconv.Itoa(port)) }
+
+func (d *daemon) canvas(g *gate.Gate) (Component, error) {
+	settings := d.choice.Loaded.Config.CanvasHost
+	root := filepath.Join(d.workspace(), "canvas")
+	if settings.Root != "" {
+		root = d.Profile.ExpandHome(settings.Root)
+	}
+	return canvas.New(canvas.Config{
+		Listener: d.listeners["canvas"], Subjects: d.Profile.Subjects(), Dial: d.bus.Dial, Version: d.Version,
+		Log: d.log.With("component", "canvas"), Gate: g, Root: root, LiveReload: settings.LiveReload,
+	})
+}

@@ -1,0 +1,209 @@
+package daemon
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"clawdbot/bus"
+	"clawdbot/bus/msg"
+	"clawdbot/profile/config"
+	"clawdbot/profile/store"
+)
+
+// startCore serves the methods of what has no component of its own: config,
+// store, bus and log.
+func (d *daemon) startCore(context.Context) error {
+	nc, err := d.bus.Dial()
+	if err != nil {
+		return err
+	}
+	d.push("core connection", func() error { nc.Close(); return nil })
+	var endpoints []bus.Endpoint
+	for method, handle := range map[string]bus.Handler{
+		"config.get": d.configGet, "config.schema": d.configSchema, "config.generations": d.configGenerations,
+		"state.ls": d.stateList, "state.get": d.stateGet, "state.checkpoint": d.stateCheckpoint, "state.verify": d.stateVerify,
+		"bus.info": d.busInfo, "bus.users": d.busUsers, "bus.grant": d.busGrant, "bus.revoke": d.busRevoke,
+		"logs.tail": d.logsTail,
+	} {
+		subj, err := d.Profile.Subjects().RPC(method)
+		if err != nil {
+			return err
+		}
+		endpoints = append(endpoints, bus.Endpoint{Name: strings.ReplaceAll(method, ".", "-"), Subject: subj, Handle: handle})
+	}
+	svc, err := bus.Serve(bus.ServiceConfig{
+		Name: "core", Version: d.Version, Description: "config, store, bus and log of the gateway",
+		Profile: d.Profile.Bus(), Conn: nc, Endpoints: endpoints,
+	})
+	if err != nil {
+		return err
+	}
+	d.push("core", svc.Stop)
+	return nil
+}
+
+// configGet answers config.get with the file as it is on disk now, secrets
+// left out.
+func (d *daemon) configGet(context.Context, *bus.Request) (any, error) {
+	loaded, err := d.Profile.Load()
+	var invalid *config.Error
+	if err != nil && !errors.As(err, &invalid) {
+		return nil, err
+	}
+	reply := msg.ConfigFile{Path: d.Profile.ConfigPath, Valid: err == nil, Issues: []string{}, Warnings: []string{}, LegacyIssues: []string{}}
+	if invalid != nil {
+		for _, i := range invalid.Issues {
+			reply.Issues = append(reply.Issues, i.String())
+		}
+	}
+	if loaded == nil {
+		return reply, nil
+	}
+	for _, w := range loaded.Warnings {
+		reply.Warnings = append(reply.Warnings, w.String())
+	}
+	reply.Exists, reply.Hash = loaded.Exists, loaded.Hash
+	reply.Parsed, reply.Config = config.Redact(loaded.Tree), config.Redact(loaded.Effective())
+	return reply, nil
+}
+
+func (d *daemon) configSchema(context.Context, *bus.Request) (any, error) {
+	return map[string]any{"schema": json.RawMessage(config.Schema()), "version": d.Version}, nil
+}
+
+// configGenerations lists the generations without their texts.
+func (d *daemon) configGenerations(context.Context, *bus.Request) (any, error) {
+	list, err := config.NewGenerations(d.store).List()
+	if err != nil {
+		return nil, err
+	}
+	for i := range list {
+		list[i].Files = nil
+	}
+	return map[string]any{"generations": list, "running": d.generation.N, "source": d.choice.Source, "reason": d.choice.Reason}, nil
+}
+
+func (d *daemon) stateList(_ context.Context, r *bus.Request) (any, error) {
+	q := msg.StateQuery{Limit: 1000}
+	if err := r.Decode(&q); err != nil {
+		return nil, err
+	}
+	keys, err := d.store.List(q.Prefix, q.Limit)
+	if err != nil {
+		return nil, err
+	}
+	return map[string]any{"keys": keys}, nil
+}
+
+func (d *daemon) stateGet(_ context.Context, r *bus.Request) (any, error) {
+	var q msg.StateQuery
+	if err := r.Decode(&q); err != nil {
+		return nil, err
+	}
+	value, err := d.store.GetRaw(q.Key)
+	if errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrKey) {
+		return nil, bus.Errorf(bus.CodeInvalidRequest, "no key %q in the store", q.Key)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return map[string]any{"key": q.Key, "value": json.RawMessage(value)}, nil
+}
+
+func (d *daemon) stateCheckpoint(context.Context, *bus.Request) (any, error) {
+	path, err := d.store.Backup()
+	if err != nil {
+		return nil, err
+	}
+	return map[string]any{"path": path}, nil
+}
+
+func (d *daemon) stateVerify(ctx context.Context, _ *bus.Request) (any, error) {
+	return d.store.Verify(ctx)
+}
+
+func (d *daemon) busInfo(context.Context, *bus.Request) (any, error) {
+	stats, err := d.bus.Stats()
+	if err != nil {
+		return nil, err
+	}
+	peers, err := d.peers()
+	if err != nil {
+		return nil, err
+	}
+	info := msg.BusInfo{
+		Name: d.Profile.Bus(), Port: d.bus.ClientPort(), LinkAddr: d.bus.LinkAddr(), Context: bus.ContextName(d.Profile.Bus()),
+		Clients: stats.Clients, Links: stats.Links, InMsgs: stats.InMsgs, OutMsgs: stats.OutMsgs,
+		InBytes: stats.InBytes, OutBytes: stats.OutBytes, SlowConsumers: stats.Slow, Peers: []string{},
+	}
+	for _, p := range peers {
+		info.Peers = append(info.Peers, p.Bus)
+	}
+	return info, nil
+}
+
+func (d *daemon) busUsers(context.Context, *bus.Request) (any, error) {
+	m, err := d.busMembers()
+	if err != nil {
+		return nil, err
+	}
+	for i := range m.Users {
+		m.Users[i].Password = ""
+	}
+	return map[string]any{"users": m.Users}, nil
+}
+
+// busGrant makes or replaces a named user. The answer is the only place that
+// shows its password.
+func (d *daemon) busGrant(_ context.Context, r *bus.Request) (any, error) {
+	var u bus.User
+	if err := r.Decode(&u); err != nil {
+		return nil, err
+	}
+	if err := bus.CheckGrant(d.Profile.Subjects(), u); err != nil {
+		return nil, bus.Errorf(bus.CodeInvalidRequest, "%v", err)
+	}
+	u.Password = fmt.Sprintf("%x", randomBytes(32))
+	if err := grants(d.store).Put(u.Name, u); err != nil {
+		return nil, err
+	}
+	d.wakeMesh()
+	return msg.BusGrant{
+		User: u.Name, Password: u.Password, InboxPrefix: bus.InboxPrefix(u.Name), Port: d.bus.ClientPort(),
+		Publish: u.Publish, Subscribe: u.Subscribe,
+	}, nil
+}
+
+func (d *daemon) busRevoke(_ context.Context, r *bus.Request) (any, error) {
+	var u bus.User
+	if err := r.Decode(&u); err != nil {
+		return nil, err
+	}
+	all := grants(d.store)
+	if _, err := all.Get(u.Name); err != nil {
+		var names []string
+		for e, err := range all.All() {
+			if err == nil {
+				names = append(names, e.ID)
+			}
+		}
+		slices.Sort(names)
+		return nil, bus.Errorf(bus.CodeInvalidRequest, "no grant named %q; there are: %s", u.Name, strings.Join(names, ", "))
+	}
+	if err := all.Delete(u.Name); err != nil {
+		return nil, err
+	}
+	d.wakeMesh()
+	return map[string]any{"revoked": u.Name}, nil
+}
+
+func (d *daemon) wakeMesh() {
+	select {
+	case d.members <- struct{}{}:
+	default: // a wake that is not yet taken covers this one
+	}
+}

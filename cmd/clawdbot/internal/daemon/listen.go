@@ -1,0 +1,139 @@
+package daemon
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+	"syscall"
+
+	"clawdbot/profile"
+)
+
+const loopback = "127.0.0.1"
+
+// listen binds every port before anything expensive starts, so that a taken
+// one is told at once and by name.
+func (d *daemon) listen(context.Context) error {
+	cfg := d.choice.Loaded.Config
+	for _, l := range []struct {
+		component string
+		port      int
+		bind      string
+		on        bool
+	}{
+		{"gateway", d.ports.Gateway, cfg.Gateway.Bind, true},
+		{"bridge", d.ports.Bridge, cfg.Bridge.Bind, cfg.Bridge.Enabled && !d.safe()},
+		{"browser", d.ports.Browser, "loopback", !d.safe()},
+		{"canvas", d.ports.Canvas, "loopback", cfg.CanvasHost.Enabled && !d.skipCanvas() && !d.safe()},
+	} {
+		if !l.on {
+			continue
+		}
+		host, err := bindHost(l.bind)
+		if err != nil {
+			return refuse(d.Profile.Command("config set "+l.component+".bind loopback"), "%s: %w", l.component, err)
+		}
+		ln, err := net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(l.port)))
+		if err != nil {
+			return d.taken(l.component, l.port, err)
+		}
+		d.listeners[l.component] = ln
+		d.push(l.component+" listener", func() error { return ignoreClosed(ln.Close()) })
+	}
+	// The bus binds its own ports; they are tried here to name their holder.
+	for component, port := range map[string]int{"bus": d.ports.Bus, "link": d.ports.Link, "monitor": d.ports.Monitor, "websocket": d.ports.WebSocket} {
+		if port != 0 && profile.InUse(port) {
+			return d.taken(component, port, syscall.EADDRINUSE)
+		}
+	}
+	return nil
+}
+
+// taken explains a port that could not be bound: for good when another profile
+// has it, for now when some other program does.
+func (d *daemon) taken(component string, port int, cause error) error {
+	if !errors.Is(cause, syscall.EADDRINUSE) && !profile.InUse(port) {
+		return refuse("", "%s cannot listen on port %d: %w", component, port, cause)
+	}
+	info, err := d.Profile.ExplainPort(port)
+	if err != nil {
+		return notNow(fmt.Sprintf("clawdbot ports explain %d", port), "%s cannot listen on port %d, which is taken (%w)", component, port, err)
+	}
+	holder := "another process"
+	if info.PID != 0 {
+		holder = fmt.Sprintf("%s (pid %d)", info.Program, info.PID)
+	}
+	if other, ok := d.gatewayOf(info.PID); ok {
+		return refuse(d.Profile.Command("gateway --port <another>"), "%s cannot listen on port %d: it is the %s of profile %s, held by %s",
+			component, port, other.Ports.Component(port), other.Profile, holder)
+	}
+	return notNow(fmt.Sprintf("clawdbot ports explain %d", port), "%s cannot listen on port %d: it is held by %s", component, port, holder)
+}
+
+// gatewayOf returns the profile whose running gateway has the pid.
+func (d *daemon) gatewayOf(pid int) (profile.Instance, bool) {
+	list, _ := d.Profile.Registry.List() // what cannot be read cannot be named
+	for _, i := range list {
+		if pid != 0 && i.Process.PID == pid && i.Alive() {
+			return i, true
+		}
+	}
+	return profile.Instance{}, false
+}
+
+// linkAddr is where peers link to, or "" when the link is off.
+func (d *daemon) linkAddr() string {
+	if !d.choice.Loaded.Config.Bus.Link.Enabled {
+		return ""
+	}
+	return net.JoinHostPort(loopback, strconv.Itoa(d.ports.Link))
+}
+
+func (d *daemon) skipCanvas() bool { return d.Profile.Env().Get("CLAWDBOT_SKIP_CANVAS_HOST") == "1" }
+
+// bindHost is the address to listen on for a bind mode of the config.
+func bindHost(mode string) (string, error) {
+	switch mode {
+	case "lan":
+		return "0.0.0.0", nil
+	case "tailnet":
+		return tailnetAddr()
+	}
+	return loopback, nil // loopback, and auto, which is loopback until there is more to know
+}
+
+// tailnet is the range that Tailscale gives addresses from (RFC 6598).
+var tailnet = net.IPNet{IP: net.IPv4(100, 64, 0, 0), Mask: net.CIDRMask(10, 32)}
+
+func tailnetAddr() (string, error) {
+	addrs, err := net.InterfaceAddrs()
+	if err != nil {
+		return "", err
+	}
+	for _, a := range addrs {
+		if ip, ok := a.(*net.IPNet); ok && tailnet.Contains(ip.IP) {
+			return ip.IP.String(), nil
+		}
+	}
+	return "", errors.New("bind is tailnet, but this host has no tailnet address")
+}
+
+func ignoreClosed(err error) error {
+	if errors.Is(err, net.ErrClosed) {
+		return nil
+	}
+	return err
+}
+
+func isReadOnly(err error) bool {
+	return errors.Is(err, syscall.EROFS) || errors.Is(err, syscall.ENOTDIR)
+}
+
+func randomBytes(n int) []byte {
+	b := make([]byte, n)
+	_, _ = rand.Read(b) // never fails
+	return b
+}

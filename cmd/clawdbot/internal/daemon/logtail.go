@@ -1,0 +1,65 @@
+package daemon
+
+import (
+	"context"
+	"io"
+	"os"
+	"strings"
+
+	"clawdbot/bus"
+	"clawdbot/bus/msg"
+)
+
+const (
+	tailLines    = 500
+	tailMaxLines = 5000
+	tailBytes    = 250_000
+	tailMaxBytes = 1_000_000
+)
+
+// logsTail answers logs.tail with the end of the log file, or with what came
+// after the cursor.
+func (d *daemon) logsTail(_ context.Context, r *bus.Request) (any, error) {
+	q := msg.LogQuery{Limit: tailLines, MaxBytes: tailBytes}
+	if err := r.Decode(&q); err != nil {
+		return nil, err
+	}
+	if q.Limit < 1 || q.Limit > tailMaxLines || q.MaxBytes < 1 || q.MaxBytes > tailMaxBytes || q.Cursor < 0 {
+		return nil, bus.Errorf(bus.CodeInvalidRequest, "limit must be 1 to %d, maxBytes 1 to %d and cursor not negative", tailMaxLines, tailMaxBytes)
+	}
+	f, err := os.Open(d.logPath)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	st, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	tail := msg.LogTail{File: d.logPath, Size: st.Size(), Cursor: st.Size(), Lines: []string{}}
+	from := q.Cursor
+	if from > st.Size() {
+		from, tail.Reset = 0, true
+	}
+	if from == 0 || st.Size()-from > q.MaxBytes {
+		tail.Truncated = st.Size()-from > q.MaxBytes
+		from = max(from, st.Size()-q.MaxBytes)
+	}
+	body, err := io.ReadAll(io.NewSectionReader(f, from, st.Size()-from))
+	if err != nil {
+		return nil, err
+	}
+	text := string(body)
+	if tail.Truncated { // the first line is cut
+		_, text, _ = strings.Cut(text, "\n")
+	}
+	whole := strings.LastIndexByte(text, '\n') + 1 // a line that is still being written is left for the next call
+	tail.Cursor -= int64(len(text) - whole)
+	if text = text[:whole]; text != "" {
+		tail.Lines = strings.Split(strings.TrimSuffix(text, "\n"), "\n")
+	}
+	if over := len(tail.Lines) - q.Limit; over > 0 {
+		tail.Lines, tail.Truncated = tail.Lines[over:], true
+	}
+	return tail, nil
+}

@@ -1,0 +1,116 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+	"unicode"
+
+	"clawdbot/bus"
+	"clawdbot/bus/msg"
+	"clawdbot/profile/store"
+)
+
+// The longest fields of a message, in bytes.
+const (
+	maxText    = 64 << 10
+	maxMeta    = 64 << 10
+	maxID      = 256
+	maxAddress = 1024
+	maxChannel = 64
+)
+
+// accept is in.<channel>: it replies when the message is on disk.
+func (a *Agent) accept(_ context.Context, req *bus.Request) (any, error) {
+	channel := a.subjects.InChannel(req.Subject)
+	var in msg.In
+	if err := req.Decode(&in); err != nil {
+		return nil, err
+	}
+	if err := check(channel, in); err != nil {
+		return nil, err
+	}
+	q, err := a.reserve(channel)
+	if err != nil {
+		return nil, err
+	}
+	accepted, t, err := a.keep(q, in)
+	a.release(q, t, err == nil)
+	a.broken(err)
+	if err != nil {
+		a.log.Error("message refused", "channel", channel, "err", err)
+		return nil, bus.Errorf(bus.CodeUnavailable, "message not stored: %v", err)
+	}
+	if accepted.Seq%uint64(max(a.limits.MaxSeen/8, 1)) == 0 {
+		signal(a.prune)
+	}
+	return accepted, nil
+}
+
+// keep stores a message that has not been seen before, and returns its ticket.
+func (a *Agent) keep(q *queue, in msg.In) (msg.Accepted, *ticket, error) {
+	var accepted msg.Accepted
+	var t *ticket
+	err := a.store.Update(func(tx *store.Tx) error {
+		now := time.Now().UnixMilli()
+		seen, key := a.seen.With(tx), q.channel+"/"+in.ID
+		if in.ID != "" {
+			first, err := seen.Get(key)
+			if err == nil {
+				accepted = msg.Accepted{Seq: first.Seq, Duplicate: true}
+				return nil
+			}
+			if !errors.Is(err, store.ErrNotFound) {
+				return err
+			}
+		}
+		seq, err := a.in.With(tx).Append(inbound{Channel: q.channel, At: now, In: in})
+		if err != nil {
+			return err
+		}
+		accepted.Seq = seq
+		if in.ID != "" {
+			err = seen.Put(key, sighting{Seq: seq, At: now})
+		}
+		if err == nil {
+			t = a.take(q, seq)
+		}
+		return err
+	})
+	return accepted, t, err
+}
+
+// check refuses what is no message, naming the field.
+func check(channel string, in msg.In) error {
+	if len(channel) > maxChannel || strings.ContainsFunc(channel, notWord) {
+		return bus.Errorf(bus.CodeInvalidRequest, "channel: %.*q is not a word of letters, digits, - and _ of at most %d bytes", maxChannel, channel, maxChannel)
+	}
+	switch {
+	case strings.TrimSpace(in.Text) == "":
+		return bus.Errorf(bus.CodeInvalidRequest, "text: missing")
+	case strings.ContainsFunc(in.ID, unicode.IsControl):
+		return bus.Errorf(bus.CodeInvalidRequest, "id: holds a control character")
+	}
+	for _, f := range []struct {
+		name  string
+		size  int
+		limit int
+	}{
+		{"text", len(in.Text), maxText},
+		{"meta", len(in.Meta), maxMeta},
+		{"id", len(in.ID), maxID},
+		{"from", len(in.From), maxAddress},
+		{"to", len(in.To), maxAddress},
+		{"thread", len(in.Thread), maxAddress},
+	} {
+		if f.size > f.limit {
+			return bus.Errorf(bus.CodeInvalidRequest, "%s: %d bytes, at most %d are taken", f.name, f.size, f.limit)
+		}
+	}
+	return nil
+}
+
+func notWord(r rune) bool {
+	return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '-' && r != '_'
+}
