@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"reflect"
 	"strconv"
@@ -105,7 +106,7 @@ func decode(raw json.RawMessage, to reflect.Value) error {
 		to.SetInt(int64(n))
 	case reflect.Float64:
 		n, err := strconv.ParseFloat(strings.TrimSpace(text), 64)
-		if err != nil {
+		if err != nil || math.IsNaN(n) || math.IsInf(n, 0) {
 			return errNumber
 		}
 		to.SetFloat(n)

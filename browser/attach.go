@@ -46,11 +46,7 @@ func webSocketOf(ctx context.Context, base *url.URL) (*url.URL, error) {
 	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	resp, err := client.Do(r)
 	if err != nil {
-		var withURL *url.Error
-		if errors.As(err, &withURL) { // its text holds the address, which may hold a token
-			err = withURL.Err
-		}
-		return nil, fmt.Errorf("CDP at %s: %w", base.Host, err)
+		return nil, fmt.Errorf("CDP at %s: %w", base.Host, withoutURL(err))
 	}
 	defer resp.Body.Close()
 	var version struct {
@@ -70,4 +66,14 @@ func webSocketOf(ctx context.Context, base *url.URL) (*url.URL, error) {
 		Scheme: "ws" + base.Scheme[len("http"):], User: base.User, Host: base.Host,
 		Path: told.Path, RawQuery: cmp.Or(told.RawQuery, base.RawQuery),
 	}, nil
+}
+
+// withoutURL drops the address that net/http puts into its errors: it may hold
+// a token.
+func withoutURL(err error) error {
+	var withURL *url.Error
+	if errors.As(err, &withURL) {
+		return withURL.Err
+	}
+	return err
 }

@@ -85,7 +85,7 @@ func candidates(goos, home string) []candidate {
 		{"chrome", []string{"google-chrome", "google-chrome-stable", "/opt/google/chrome/chrome"}},
 		{"brave", []string{"brave-browser", "brave", "/snap/bin/brave"}},
 		{"edge", []string{"microsoft-edge", "microsoft-edge-stable", "/opt/microsoft/msedge/msedge"}},
-		{"chromium", []string{"chromium", "chromium-browser", "/usr/bin/chromium", "/snap/bin/chromium"}},
+		{"chromium", []string{"chromium", "chromium-browser", "/snap/bin/chromium"}},
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/url"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strconv"
@@ -18,12 +19,8 @@ import (
 	"clawdbot/profile/proc"
 )
 
-// How long a Chromium may take to tell its CDP address, and then to be
-// connected to.
-const (
-	launchTimeout = 20 * time.Second
-	linkTimeout   = 5 * time.Second
-)
+// launchTimeout is how long a Chromium may take until CDP answers.
+const launchTimeout = 20 * time.Second
 
 // launcher starts Chromiums.
 type launcher struct {
@@ -86,6 +83,9 @@ func (l *launcher) start(ctx context.Context, folder string, port int) (*link, e
 	if err := claim(folder); err != nil {
 		return nil, err
 	}
+	for _, note := range l.notes() {
+		l.log.Info(note)
+	}
 	if port != 0 {
 		if !isFree(port) {
 			return nil, fmt.Errorf("CDP port %d is taken by %s: end it or change cdpPort", port, holder(port))
@@ -126,9 +126,11 @@ func holder(port int) string {
 func (l *launcher) launch(ctx context.Context, exe executable, folder string, port int) (*link, error) {
 	out := &output{address: make(chan string, 1)}
 	cmd := exec.Command(exe.path, l.flags(folder, port)...)
-	cmd.Env, cmd.Dir = l.host.Env, folder
-	cmd.Stderr = out
-	cmd.WaitDelay = time.Second // for children that keep the pipe open
+	cmd.Env, cmd.Dir, cmd.Stderr = l.host.Env, folder, out
+	// Crash dumps would go to a folder that all Chromiums of a user share. To
+	// switch them off with --disable-crashpad-for-testing keeps pages from loading.
+	cmd.Env = append(cmd.Environ(), "BREAKPAD_DUMP_LOCATION="+filepath.Join(folder, "Crash Reports"))
+	cmd.WaitDelay = 300 * time.Millisecond // for children that keep the pipe open
 	p, err := startProcess(cmd, l.running)
 	if err != nil {
 		return nil, fmt.Errorf("start %s: %w", exe.path, err)
@@ -145,28 +147,27 @@ func (l *launcher) launch(ctx context.Context, exe executable, folder string, po
 
 // connect waits for the CDP address of a Chromium that was just started.
 func (l *launcher) connect(ctx context.Context, p *process, out *output, port int) (*link, error) {
-	ctx, cancel := context.WithTimeout(ctx, launchTimeout+linkTimeout)
+	wait, cancel := context.WithTimeout(ctx, launchTimeout)
 	defer cancel()
-	late := time.NewTimer(launchTimeout)
-	defer late.Stop()
 	select {
-	case <-ctx.Done():
-		return nil, errStopping
-	case <-late.C:
-		return nil, fmt.Errorf("Chromium (process %d) told no CDP address within %s: %s", p.pid, launchTimeout, out.last())
+	case <-wait.Done():
+		if ctx.Err() != nil {
+			return nil, errStopping
+		}
+		return nil, fmt.Errorf("chromium (process %d) told no CDP address within %s: %s", p.pid, launchTimeout, out.last())
 	case <-p.exited:
 		return nil, exitError(p, out)
 	case address := <-out.address:
 		ws, err := url.Parse(address)
 		if err != nil {
-			return nil, fmt.Errorf("Chromium's CDP address %q: %w", address, err)
+			return nil, fmt.Errorf("CDP address %q: %w", address, err)
 		}
 		// With its port taken Chromium does not fail: it listens on [::1]
 		// alone and leaves 127.0.0.1 to the other program.
 		if ws.Host != loopback(port) {
 			return nil, fmt.Errorf("CDP port %d: %w", port, errPortTaken)
 		}
-		return dial(ctx, ws, &url.URL{Scheme: "http", Host: ws.Host}, l.log)
+		return dial(wait, ws, &url.URL{Scheme: "http", Host: ws.Host}, l.log)
 	}
 }
 
@@ -183,7 +184,7 @@ func exitError(p *process, out *output) error {
 	if p.err != nil {
 		how = p.err.Error()
 	}
-	return fmt.Errorf("Chromium ended at once (%s): %s", how, out.last())
+	return fmt.Errorf("chromium ended at once (%s): %s", how, out.last())
 }
 
 // flags are Chromium's arguments. They keep it to its own folder, off the
@@ -197,9 +198,6 @@ func (l *launcher) flags(folder string, port int) []string {
 		"--hide-crash-restore-bubble", "--disable-session-crashed-bubble",
 		"--disable-background-networking", "--disable-component-update", "--disable-sync",
 		"--disable-features=Translate,MediaRouter",
-		// Crash dumps would go to a folder that all Chromiums of a user share,
-		// by two helper processes each that leave the process group.
-		"--disable-breakpad", "--disable-crashpad-for-testing",
 	}
 	if l.headless {
 		f = append(f, "--headless=new", "--disable-gpu")

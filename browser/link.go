@@ -48,7 +48,7 @@ func dial(ctx context.Context, ws, base *url.URL, log *slog.Logger) (*link, erro
 	bare.User = nil
 	conn, err := remote.DialContext(ctx, bare.String(), remote.WithConnHTTPHeader(header))
 	if err != nil {
-		return nil, fmt.Errorf("CDP at %s: %w", ws.Host, err)
+		return nil, fmt.Errorf("CDP at %s: %w", ws.Host, withoutURL(err))
 	}
 	life, end := context.WithCancel(context.Background())
 	logf := func(format string, a ...any) { log.Debug(fmt.Sprintf(format, a...)) }
@@ -145,7 +145,7 @@ func (l *link) open(ctx context.Context, address string) (Tab, error) {
 	if err != nil {
 		return Tab{}, fmt.Errorf("open %s: %w", address, err)
 	}
-	got, err := cdp.Call(ctx, l.cdp, target.GetTargetInfo, target.GetTargetInfoParams{TargetID: made.TargetID})
+	got, err := cdp.Call(ctx, l.cdp, target.GetTargetInfo, target.GetTargetInfoParams(made))
 	if err != nil {
 		return Tab{}, fmt.Errorf("open %s: %w", address, err)
 	}
@@ -177,6 +177,9 @@ func (l *link) closeTab(ctx context.Context, id string) error {
 	defer again.Stop()
 	for {
 		pages, err := l.pages(ctx)
+		if l.isLost() { // with its last window a Chromium that is not headless ends
+			return nil
+		}
 		if err != nil {
 			return fmt.Errorf("close tab %s: %w", id, err)
 		}

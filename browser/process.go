@@ -2,6 +2,7 @@ package browser
 
 import (
 	"bytes"
+	"errors"
 	"os/exec"
 	"runtime"
 	"strings"
@@ -35,6 +36,9 @@ func startProcess(cmd *exec.Cmd, running *sync.WaitGroup) (*process, error) {
 			return
 		}
 		p.err = cmd.Wait()
+		if errors.Is(p.err, exec.ErrWaitDelay) { // it ended well, its crash handlers still hold the pipe
+			p.err = nil
+		}
 		killGroup(cmd.Process) // what outlived it
 		close(p.exited)
 	})

@@ -74,9 +74,6 @@ func New(cfg Config) (*Server, error) {
 		return nil, errors.Join(fmt.Errorf("browser: %w", err), cfg.Listener.Close())
 	}
 	s.announce()
-	for _, note := range s.launcher.notes() {
-		cfg.Log.Info(note)
-	}
 	return s, nil
 }
 

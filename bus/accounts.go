@@ -3,6 +3,7 @@ package bus
 import (
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -13,10 +14,11 @@ import (
 )
 
 // User is one client of the bus over TCP. It may publish and subscribe to just
-// its subjects, its own inbox, and reply to the requests that reach it.
+// its subjects and its own inbox. A granted user may also reply, once, to each
+// request that reaches it, and be found as a micro service when it subscribes.
 type User struct {
-	Name      string   `json:"name"`
-	Password  string   `json:"password"`
+	Name      string   `json:"name"`     // one token
+	Password  string   `json:"password"` // never empty
 	Publish   []string `json:"publish"`
 	Subscribe []string `json:"subscribe"`
 }
@@ -32,6 +34,9 @@ type Peer struct {
 const (
 	UserDebug   = "debug"
 	UserIngress = "ingress"
+
+	userSvc = "svc"
+	userSys = "sys"
 )
 
 // DebugUser reads all of the profile and the health of its peers, and may ask
@@ -45,7 +50,7 @@ func DebugUser(sp subject.Space, password string) User {
 
 // IngressUser hands in messages for the agent and can do nothing else.
 func IngressUser(sp subject.Space, password string) User {
-	return User{Name: UserIngress, Password: password, Publish: []string{sp.Ins()}, Subscribe: []string{"_INBOX.>"}}
+	return User{Name: UserIngress, Password: password, Publish: []string{sp.Ins()}}
 }
 
 // InboxPrefix is what a client that connects as the user sets as its inbox
@@ -83,9 +88,41 @@ func LinkLostPeer(subject string) (peer string, ok bool) {
 	return name, found && end
 }
 
+// check says what is wrong with the members of the bus called self. The NATS
+// server would let in an empty password and take the last of two users.
+func (m Members) check(self string) error {
+	seen := map[string]bool{userSvc: true, userSys: true}
+	for _, u := range m.Users {
+		if err := subject.Check(u.Name); err != nil {
+			return fmt.Errorf("bus: user: %w", err)
+		}
+		if u.Password == "" {
+			return fmt.Errorf("bus: user %s has no password", u.Name)
+		}
+		if seen[u.Name] {
+			return fmt.Errorf("bus: two users are called %s", u.Name)
+		}
+		seen[u.Name] = true
+	}
+	peers := map[string]bool{self: true}
+	for _, p := range m.Peers {
+		if p.Secret == "" {
+			return fmt.Errorf("bus: peer %s has no secret", p.Bus)
+		}
+		if peers[p.Bus] {
+			return fmt.Errorf("bus: two gateways are called %s", p.Bus)
+		}
+		peers[p.Bus] = true
+	}
+	return nil
+}
+
 // options renders the configuration of the NATS server for the members.
 func (s *Server) options(m Members) (*server.Options, error) {
 	cfg := s.cfg
+	if err := m.check(cfg.Subjects.Profile()); err != nil {
+		return nil, err
+	}
 	a := newAccounts(cfg.Subjects)
 	opts := &server.Options{
 		ServerName: "clawdbot-" + cfg.Subjects.Profile(),
@@ -130,7 +167,9 @@ func (s *Server) options(m Members) (*server.Options, error) {
 }
 
 // linkUser is the name a peer gives when it links to the gateway named self.
-func linkUser(self, peer string) string { return "link-" + peer + "-to-" + self }
+func linkUser(self, peer string) string { return linkUserPrefix + peer + "-to-" + self }
+
+const linkUserPrefix = "link-"
 
 func pick(port int) int {
 	if port == 0 {
@@ -156,20 +195,35 @@ func (a *accounts) users(users []User, sec secrets) []*server.User {
 	inProcess := map[string]struct{}{jwt.ConnectionTypeInProcess: {}}
 	overTCP := map[string]struct{}{jwt.ConnectionTypeStandard: {}, jwt.ConnectionTypeWebsocket: {}}
 	list := []*server.User{
-		{Username: "svc", Password: sec.svc, Account: a.profile, AllowedConnectionTypes: inProcess},
-		{Username: "sys", Password: sec.sys, Account: a.system, AllowedConnectionTypes: inProcess},
+		{Username: userSvc, Password: sec.svc, Account: a.profile, AllowedConnectionTypes: inProcess},
+		{Username: userSys, Password: sec.sys, Account: a.system, AllowedConnectionTypes: inProcess},
 	}
 	for _, u := range users {
 		list = append(list, &server.User{
 			Username: u.Name, Password: u.Password, Account: a.profile, AllowedConnectionTypes: overTCP,
-			Permissions: &server.Permissions{
-				Publish:   &server.SubjectPermission{Allow: u.Publish},
-				Subscribe: &server.SubjectPermission{Allow: append([]string{InboxPrefix(u.Name) + ".>"}, u.Subscribe...)},
-				Response:  &server.ResponsePermission{MaxMsgs: server.DEFAULT_ALLOW_RESPONSE_MAX_MSGS, Expires: server.DEFAULT_ALLOW_RESPONSE_EXPIRATION},
-			},
+			Permissions: a.permissions(u),
 		})
 	}
 	return list
+}
+
+// permissions are a user's own subjects and what goes with them. Of a granted
+// user that listens widely, what only the gateway answers is kept back.
+func (a *accounts) permissions(u User) *server.Permissions {
+	p := &server.Permissions{
+		Publish:   &server.SubjectPermission{Allow: slices.Concat([]string{}, u.Publish)}, // nil would allow all
+		Subscribe: &server.SubjectPermission{Allow: slices.Concat([]string{InboxPrefix(u.Name) + ".>"}, u.Subscribe)},
+	}
+	if u.Name == UserDebug || u.Name == UserIngress {
+		p.Subscribe.Deny = []string{"> >"} // joining a queue group would take requests away from who serves them
+		return p
+	}
+	p.Response = &server.ResponsePermission{MaxMsgs: server.DEFAULT_ALLOW_RESPONSE_MAX_MSGS, Expires: server.DEFAULT_ALLOW_RESPONSE_EXPIRATION}
+	p.Subscribe.Deny = []string{a.sp.Ping(), a.sp.Kind("rescue")}
+	if len(u.Subscribe) > 0 {
+		p.Subscribe.Allow = append(p.Subscribe.Allow, "$SRV.>")
+	}
+	return p
 }
 
 // link adds the account of one pair: ours goes out, the peer's comes in.

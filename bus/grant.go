@@ -3,7 +3,6 @@ package bus
 import (
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -14,13 +13,13 @@ import (
 var ErrGrant = errors.New("bad grant")
 
 // CheckGrant checks a named user before it is granted. It may only have
-// subjects of this profile, and not those that others answer for: health and
-// rescue belong to the gateways, and a reserved name to its owner.
+// subjects of this profile; what it publishes must not touch health and rescue,
+// which belong to the gateway, nor may it listen for what peers ask there.
 func CheckGrant(sp subject.Space, u User) error {
-	if !regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,62}$`).MatchString(u.Name) {
+	if !isName(u.Name) {
 		return fmt.Errorf("%w: name %q: use 1 to 63 of a-z, 0-9 and -", ErrGrant, u.Name)
 	}
-	if slices.Contains([]string{"svc", "sys", UserDebug, UserIngress}, u.Name) || strings.HasPrefix(u.Name, "link-") {
+	if slices.Contains([]string{userSvc, userSys, UserDebug, UserIngress}, u.Name) || strings.HasPrefix(u.Name, linkUserPrefix) {
 		return fmt.Errorf("%w: %q is a name of the gateway's own", ErrGrant, u.Name)
 	}
 	if len(u.Publish)+len(u.Subscribe) == 0 {
@@ -33,11 +32,21 @@ func CheckGrant(sp subject.Space, u User) error {
 		}
 	}
 	for _, s := range u.Publish {
-		for _, kind := range []string{"health", "rescue"} {
-			if subject.Overlap(s, sp.Kind(kind)) {
-				return fmt.Errorf("%w: nobody else may publish %s", ErrGrant, sp.Kind(kind))
+		for _, own := range []string{sp.HealthTree(), sp.Kind("rescue")} {
+			if subject.Overlap(s, own) {
+				return fmt.Errorf("%w: to publish %q would reach %s, where only the gateway publishes", ErrGrant, s, own)
 			}
 		}
 	}
+	for _, s := range u.Subscribe {
+		if s == sp.Ping() || strings.HasPrefix(s, strings.TrimSuffix(sp.Kind("rescue"), ">")) {
+			return fmt.Errorf("%w: only the gateway answers %q", ErrGrant, s)
+		}
+	}
 	return nil
+}
+
+func isName(s string) bool {
+	bad := func(r rune) bool { return (r < 'a' || r > 'z') && (r < '0' || r > '9') && r != '-' }
+	return s != "" && len(s) <= 63 && s[0] != '-' && !strings.ContainsFunc(s, bad)
 }

@@ -8,6 +8,8 @@ import (
 	"log/slog"
 	"net"
 	"strconv"
+	"strings"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -41,7 +43,8 @@ type Server struct {
 	ns      *server.Server
 	log     *serverLog
 	secrets secrets
-	link    int // port of the leaf listener
+	link    int        // port of the leaf listener
+	update  sync.Mutex // one Update at a time
 }
 
 // secrets are the passwords of the in-process users; they live as long as the
@@ -91,7 +94,7 @@ func (s *Server) awaitReady() error {
 	for {
 		select {
 		case text := <-s.log.fatal:
-			return fmt.Errorf("%w: %s", ErrPort, text)
+			return portError(text)
 		case <-deadline:
 			return fmt.Errorf("bus: not ready after %s", readyTimeout)
 		case <-poll.C:
@@ -102,13 +105,33 @@ func (s *Server) awaitReady() error {
 	}
 }
 
+// portError turns what the server says of a port into ErrPort, the listener
+// and the system's own words: "bus: cannot listen for peers: 127.0.0.1:18795:
+// bind: address already in use".
+func portError(text string) error {
+	_, cause, found := strings.Cut(text, "listen tcp ")
+	if !found {
+		return fmt.Errorf("%w: %s", ErrPort, text)
+	}
+	who := "NATS clients"
+	switch {
+	case strings.Contains(text, "leafnode"):
+		who = "peers"
+	case strings.Contains(text, "monitor"):
+		who = "NATS monitoring"
+	case strings.Contains(text, "websocket"):
+		who = "NATS over WebSocket"
+	}
+	return fmt.Errorf("%w for %s: %s", ErrPort, who, strings.Trim(cause, `"`))
+}
+
 // Dial returns an in-process connection as the svc user, which may do anything
 // in the profile's account. The caller closes it.
-func (s *Server) Dial() (*nats.Conn, error) { return s.dial("svc", s.secrets.svc) }
+func (s *Server) Dial() (*nats.Conn, error) { return s.dial(userSvc, s.secrets.svc) }
 
 // DialSystem returns an in-process connection to the server's own events. The
 // caller closes it.
-func (s *Server) DialSystem() (*nats.Conn, error) { return s.dial("sys", s.secrets.sys) }
+func (s *Server) DialSystem() (*nats.Conn, error) { return s.dial(userSys, s.secrets.sys) }
 
 func (s *Server) dial(user, password string) (*nats.Conn, error) {
 	nc, err := nats.Connect("", nats.InProcessServer(s.ns), nats.UserInfo(user, password),
@@ -136,6 +159,8 @@ func (s *Server) LinkAddr() string {
 // Update changes users and peers of the running bus. Connections of users and
 // peers that stay are not disturbed.
 func (s *Server) Update(m Members) error {
+	s.update.Lock()
+	defer s.update.Unlock()
 	for range 2 { // nats-server 2.15 subscribes the service imports of a new account only when it is reloaded once more
 		opts, err := s.options(m)
 		if err != nil {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 	"sync"
 	"time"
 
@@ -55,14 +56,36 @@ func (r *Request) Decode(v any) error {
 	if len(r.Data) == 0 {
 		return nil
 	}
-	if err := json.Unmarshal(r.Data, v); err != nil {
-		var typeErr *json.UnmarshalTypeError
-		if errors.As(err, &typeErr) {
-			return Errorf(CodeInvalidRequest, "%s: must be %s, not %s", typeErr.Field, typeErr.Type, typeErr.Value)
-		}
+	err := json.Unmarshal(r.Data, v)
+	if err == nil {
+		return nil
+	}
+	var typeErr *json.UnmarshalTypeError
+	if !errors.As(err, &typeErr) {
 		return Errorf(CodeInvalidRequest, "not JSON: %v", err)
 	}
-	return nil
+	place := typeErr.Field
+	if place == "" {
+		place = "the request"
+	}
+	return Errorf(CodeInvalidRequest, "%s: must be %s, not %s", place, jsonType(typeErr.Type), typeErr.Value)
+}
+
+// jsonType is what people call the JSON that a Go type is read from.
+func jsonType(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.Struct, reflect.Map:
+		return "an object"
+	case reflect.Slice, reflect.Array:
+		return "an array"
+	case reflect.String:
+		return "a string"
+	case reflect.Bool:
+		return "true or false"
+	case reflect.Float32, reflect.Float64:
+		return "a number"
+	}
+	return "a whole number"
 }
 
 // Endpoint is one subject that a service answers.
@@ -90,14 +113,18 @@ const maxInFlight = 256
 // Service is a running micro service.
 type Service struct {
 	svc    micro.Service
+	conn   *nats.Conn
+	ctx    context.Context // of the handlers
 	cancel context.CancelFunc
 	slots  chan struct{}
-	wg     sync.WaitGroup
-	ctx    context.Context
+
+	mu      sync.Mutex // guards stopped, and wg against a request that comes while Stop waits
+	stopped bool
+	wg      sync.WaitGroup
 }
 
 // Serve adds the service to the bus and returns when its subscriptions have
-// reached the server.
+// reached the server. The caller stops it before it closes the connection.
 func Serve(cfg ServiceConfig) (*Service, error) {
 	svc, err := micro.AddService(cfg.Conn, micro.Config{
 		Name: cfg.Name, Version: cfg.Version, Description: cfg.Description,
@@ -106,8 +133,8 @@ func Serve(cfg ServiceConfig) (*Service, error) {
 	if err != nil {
 		return nil, fmt.Errorf("bus service %s: %w", cfg.Name, err)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	s := &Service{svc: svc, ctx: ctx, cancel: cancel, slots: make(chan struct{}, maxInFlight)}
+	s := &Service{svc: svc, conn: cfg.Conn, slots: make(chan struct{}, maxInFlight)}
+	s.ctx, s.cancel = context.WithCancel(context.Background())
 	for _, e := range cfg.Endpoints {
 		if err := svc.AddEndpoint(e.Name, micro.HandlerFunc(s.dispatch(e.Handle)), micro.WithEndpointSubject(e.Subject)); err != nil {
 			return nil, errors.Join(fmt.Errorf("bus service %s: endpoint %s: %w", cfg.Name, e.Name, err), s.Stop())
@@ -120,9 +147,13 @@ func Serve(cfg ServiceConfig) (*Service, error) {
 }
 
 // Stop takes the service off the bus, cancels the handlers' context and waits
-// for them.
+// for them. A request that arrives meanwhile is answered UNAVAILABLE and
+// retryable. A second Stop does nothing.
 func (s *Service) Stop() error {
 	err := s.svc.Stop()
+	s.mu.Lock()
+	s.stopped = true
+	s.mu.Unlock()
 	s.cancel()
 	s.wg.Wait()
 	return err
@@ -132,44 +163,78 @@ func (s *Service) Stop() error {
 // message at a time, and a slow request must not hold up a quick one.
 func (s *Service) dispatch(h Handler) func(micro.Request) {
 	return func(r micro.Request) {
-		select {
-		case s.slots <- struct{}{}:
-		default:
-			respondError(r, &Error{Code: CodeUnavailable, Message: "too many requests in flight", Retryable: true, RetryAfterMs: 100})
-			return
-		}
-		s.wg.Go(func() {
-			defer func() { <-s.slots }()
+		err := s.admit(func() {
 			out, err := h(s.ctx, &Request{Subject: r.Subject(), Data: r.Data(), Header: nats.Header(r.Headers())})
-			if err != nil {
-				respondError(r, asError(err))
-				return
-			}
-			_ = r.RespondJSON(out) // fails only when the caller or the bus is gone
+			s.reply(r, out, err)
 		})
+		if err != nil {
+			s.reply(r, nil, err)
+		}
 	}
 }
 
+// admit starts run when the service may take one more request.
+func (s *Service) admit(run func()) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.stopped {
+		return &Error{Code: CodeUnavailable, Message: "the service is stopping", Retryable: true, RetryAfterMs: 100}
+	}
+	select {
+	case s.slots <- struct{}{}:
+	default:
+		return &Error{Code: CodeUnavailable, Message: "too many requests in flight", Retryable: true, RetryAfterMs: 100}
+	}
+	s.wg.Go(func() {
+		defer func() { <-s.slots }()
+		run()
+	})
+	return nil
+}
+
+// reply sends out as JSON, or err in the micro error headers. It does not use
+// the request's own Respond and Error: those write what micro reads, unlocked,
+// as soon as dispatch has returned.
+func (s *Service) reply(r micro.Request, out any, err error) {
+	m := nats.NewMsg(r.Reply())
+	if err == nil {
+		if m.Data, err = json.Marshal(out); err != nil {
+			err = fmt.Errorf("reply of %s: %w", r.Subject(), err)
+		}
+	}
+	if err == nil && int64(len(m.Data)) > s.conn.MaxPayload() {
+		err = Errorf(CodeUnavailable, "the reply of %s has %d bytes, more than the %d that the bus takes", r.Subject(), len(m.Data), s.conn.MaxPayload())
+	}
+	if err != nil {
+		e := asError(err)
+		m.Header.Set(micro.ErrorHeader, e.Message)
+		m.Header.Set(micro.ErrorCodeHeader, e.Code)
+		m.Data, _ = json.Marshal(e) // details that JSON cannot hold are left out
+	}
+	_ = s.conn.PublishMsg(m) // fails only when the bus is gone or nobody asked for a reply
+}
+
+// asError makes an error presentable: an *Error stays, with a code and a
+// message in any case, for without them the caller would see a success.
 func asError(err error) *Error {
-	var e *Error
-	if errors.As(err, &e) {
-		return e
+	e := &Error{Code: CodeUnavailable, Message: err.Error()}
+	var own *Error
+	if errors.As(err, &own) {
+		*e = *own
 	}
-	return &Error{Code: CodeUnavailable, Message: err.Error()}
-}
-
-func respondError(r micro.Request, e *Error) {
-	body, err := json.Marshal(e)
-	if err != nil { // details that JSON cannot hold
-		body = nil
+	if e.Code == "" {
+		e.Code = CodeUnavailable
 	}
-	_ = r.Error(e.Code, e.Message, body)
+	if e.Message == "" {
+		e.Message = e.Code
+	}
+	return e
 }
 
 // Call requests subject with in as JSON (nil sends nothing) and decodes the
-// reply into out (nil drops it). The callee's error comes back as *Error; a
-// subject that nobody serves is an *Error with code UNAVAILABLE that wraps
-// nats.ErrNoResponders in its text.
+// reply into out (nil drops it). It blocks until the reply or the end of ctx,
+// which must have one. The callee's error comes back as *Error, and so does a
+// subject that nobody serves: UNAVAILABLE and retryable.
 func Call(ctx context.Context, nc *nats.Conn, subject string, in, out any) error {
 	var body []byte
 	if in != nil {
@@ -198,8 +263,10 @@ func CallRaw(ctx context.Context, nc *nats.Conn, subject string, body []byte) ([
 		return nil, fmt.Errorf("request %s: %w", subject, err)
 	}
 	if code := m.Header.Get(micro.ErrorCodeHeader); code != "" {
-		e := &Error{Code: code, Message: m.Header.Get(micro.ErrorHeader)}
-		_ = json.Unmarshal(m.Data, e) // details, when there are any
+		e := &Error{}
+		if json.Unmarshal(m.Data, e) != nil || e.Code != code { // of a service that is not written with this package
+			e = &Error{Code: code, Message: m.Header.Get(micro.ErrorHeader)}
+		}
 		return nil, e
 	}
 	return m.Data, nil

@@ -125,9 +125,10 @@ func TestHealthAndMetricsTellWhatWasHeard(t *testing.T) {
 	f.beat(msg.PhaseReady, "", bridge)
 	f.publish(f.must(sp.Peer("rescue")), msg.Peer{Profile: "rescue", Verdict: msg.VerdictOK, Reason: "beats", LastBeatMs: 5, Generation: 1})
 	f.publish("clawdbot.rescue.health.beat", msg.Beat{Profile: "rescue", Phase: msg.PhaseReady, Generation: 9})
-	f.publish("clawdbot.rescue.health.beat", msg.Beat{Profile: "liar", Generation: 10})
+	f.publish("clawdbot.stranger.health.beat", msg.Beat{Profile: "rescue", Generation: 10})
 	f.publish(f.must(sp.Config("refused")), msg.ConfigChange{Generation: 5, Source: "file"})
-	f.publish(f.must(sp.Config("applied")), msg.ConfigChange{Generation: 6, Source: "generation", Verdict: "good", Issues: []string{"line 3"}})
+	f.publish(f.must(sp.Config("applied")), msg.ConfigChange{Generation: 6, Source: "generation", Verdict: "probation", Issues: []string{"line 3"}})
+	f.publish(f.must(sp.Config("applied")), msg.ConfigChange{Generation: 6, Source: "generation", Verdict: "good"})
 	f.publish(f.must(sp.Health("canvas")), msg.Component{Name: "canvas", State: msg.StateOK})
 	f.publish(f.must(sp.Health("canvas")), "junk")
 
@@ -138,7 +139,7 @@ func TestHealthAndMetricsTellWhatWasHeard(t *testing.T) {
 		if err := json.Unmarshal(e.Payload, &h); err != nil || e.StateVersion == nil || e.StateVersion.Health == 0 {
 			t.Fatalf("%s %v %v", e.Payload, e.StateVersion, err)
 		}
-		return len(h.Components) == 2 && len(h.Peers) == 1 && h.Generation.Generation == 6
+		return len(h.Components) == 2 && len(h.Peers) == 1 && h.Generation.Verdict == "good"
 	})
 	if !h.OK || h.Components[0] != bridge || h.Components[1].Name != "canvas" {
 		t.Errorf("got %+v", h.Components)

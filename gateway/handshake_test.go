@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"slices"
 	"strings"
@@ -113,6 +114,35 @@ func TestRefusedHandshakes(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestStrangersAreBounded(t *testing.T) {
+	f := start(t, gateway.Limits{})
+	known, _ := f.connect()
+	var first net.Conn
+	for range 128 {
+		conn, r := f.rawUpgrade()
+		if _, err := r.ReadByte(); err != nil { // the challenge
+			t.Fatal(err)
+		}
+		if first == nil {
+			first = conn
+		}
+	}
+	_, r := f.rawUpgrade()
+	if _, err := r.ReadByte(); err == nil {
+		t.Fatal("one stranger too many was let in")
+	}
+	known.request("1", "health", nil)
+	if r := known.response("1"); !r.OK {
+		t.Fatal(r.Error)
+	}
+	first.Close()
+	eventually(t, "room for another", func() bool {
+		_, r := f.rawUpgrade()
+		_, err := r.ReadByte()
+		return err == nil
+	})
 }
 
 func TestPasswordConnects(t *testing.T) {

@@ -12,6 +12,7 @@ type hub struct {
 
 	mu       sync.Mutex
 	sessions map[*session]bool // true once connected
+	waiting  int               // sessions in their handshake
 	version  uint64            // counts changes of presence
 	stopped  bool
 	running  sync.WaitGroup
@@ -21,15 +22,19 @@ func newHub() *hub {
 	return &hub{changed: make(chan struct{}, 1), sessions: map[*session]bool{}}
 }
 
+// maxHandshakes bounds the connections of clients that nobody knows yet.
+const maxHandshakes = 128
+
 // add takes a new connection in; the caller removes it. It returns false when
-// the gateway stops.
+// the gateway stops or is busy with too many strangers.
 func (h *hub) add(c *session) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.stopped {
+	if h.stopped || h.waiting >= maxHandshakes {
 		return false
 	}
 	h.sessions[c] = false
+	h.waiting++
 	h.running.Add(1)
 	return true
 }
@@ -40,6 +45,8 @@ func (h *hub) remove(c *session) {
 	delete(h.sessions, c)
 	if connected {
 		h.presenceChanged(c)
+	} else {
+		h.waiting--
 	}
 	h.mu.Unlock()
 	h.running.Done()
@@ -50,6 +57,7 @@ func (h *hub) connect(c *session) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.sessions[c] = true
+	h.waiting--
 	h.presenceChanged(c)
 }
 
@@ -75,13 +83,7 @@ func (h *hub) presenceVersion() uint64 {
 func (h *hub) count() int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	n := 0
-	for _, connected := range h.sessions {
-		if connected {
-			n++
-		}
-	}
-	return n
+	return len(h.sessions) - h.waiting
 }
 
 // connected returns the sessions that are.

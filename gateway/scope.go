@@ -10,13 +10,14 @@ import (
 // nodeOnly is what methods need that only nodes may call.
 const nodeOnly = "node"
 
-// methodScope returns the scope that a method needs: the original's table. A
+// methodScope returns the scope that a method needs, by the original's table. A
 // method that it does not know, such as a service's own, needs admin.
 func methodScope(method string) string {
 	switch method {
 	case "health", "logs.tail", "channels.status", "status", "models.list", "agents.list", "agent.identity.get",
 		"skills.status", "voicewake.get", "sessions.list", "sessions.preview", "cron.list", "cron.status", "cron.runs",
-		"system-presence", "last-heartbeat", "node.list", "node.describe", "chat.history":
+		"system-presence", "last-heartbeat", "node.list", "node.describe", "chat.history",
+		"peers.list": // ours
 		return frame.ScopeRead
 	case "send", "agent", "agent.wait", "wake", "talk.mode", "voicewake.set", "node.invoke", "chat.send", "chat.abort":
 		return frame.ScopeWrite

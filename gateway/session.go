@@ -56,7 +56,7 @@ func (s *Server) serveWebSocket(w http.ResponseWriter, r *http.Request) {
 		written: make(chan struct{}), admitted: make(chan struct{}), slots: make(chan struct{}, maxInFlight),
 	}
 	if !s.hub.add(c) {
-		_ = ws.CloseNow() // the listener closes next
+		_ = ws.CloseNow()
 		return
 	}
 	defer s.hub.remove(c)

@@ -179,6 +179,9 @@ func TestEventsByScope(t *testing.T) {
 	f := start(t, gateway.Limits{})
 	reader, _ := f.connect("operator.read")
 	pairing, _ := f.connect("operator.pairing")
+	if err := f.nc.Publish(f.must(f.bus.Subjects.Event("chat")), []byte(`{"n":`)); err != nil { // reaches nobody
+		t.Fatal(err)
+	}
 	for _, name := range []string{"chat", "node.pair.requested", "tick"} {
 		f.publish(f.must(f.bus.Subjects.Event(name)), map[string]int{"n": 1})
 	}

@@ -81,11 +81,9 @@ func (s *state) hearHealth(m *nats.Msg) {
 	case under(m.Subject, s.space.Healths()):
 		hear(m, s.component)
 	default:
-		hear(m, func(b msg.Beat) {
-			if sp, err := subject.New(b.Profile); err == nil && sp.Beat() == m.Subject {
-				s.peerBeat(b)
-			}
-		})
+		if peer := subject.BeatOf(m.Subject); peer != "" {
+			hear(m, func(b msg.Beat) { s.peerBeat(peer, b) })
+		}
 	}
 }
 
@@ -113,7 +111,6 @@ func (s *state) ownBeat(b msg.Beat) {
 	s.update(func(h *heard) bool {
 		same := h.beat.Phase == b.Phase && h.beat.Detail == b.Detail && maps.Equal(h.components, components)
 		h.beat, h.beatAt, h.components = b, time.Now(), components
-		h.generation.Generation, h.generation.Source = b.Generation, b.Source
 		return !same
 	})
 }
@@ -140,26 +137,31 @@ func (s *state) verdict(p msg.Peer) {
 }
 
 // peerBeat refreshes what a verdict said, of peers that there is one about.
-func (s *state) peerBeat(b msg.Beat) {
-	s.beats.WithLabelValues(b.Profile).Inc()
+func (s *state) peerBeat(name string, b msg.Beat) {
+	s.beats.WithLabelValues(name).Inc()
 	s.update(func(h *heard) bool {
-		p, ok := h.peers[b.Profile]
+		p, ok := h.peers[name]
 		if ok {
 			p.beatAt, p.Generation = time.Now(), b.Generation
-			h.peers = with(h.peers, b.Profile, p)
+			h.peers = with(h.peers, name, p)
 		}
 		return false
 	})
 }
 
-// hearConfig takes config.>. A refused config changes nothing that runs.
+// hearConfig takes config.>. A refused config changes nothing that runs, and a
+// later verdict on the same generation keeps its warnings.
 func (s *state) hearConfig(m *nats.Msg) {
 	if refused, err := s.space.Config("refused"); err != nil || m.Subject == refused {
 		return
 	}
 	hear(m, func(c msg.ConfigChange) {
 		s.update(func(h *heard) bool {
-			h.generation = frame.Generation{Generation: c.Generation, Source: c.Source, Verdict: c.Verdict, Warnings: c.Issues}
+			warnings := c.Issues
+			if len(warnings) == 0 && c.Generation == h.generation.Generation {
+				warnings = h.generation.Warnings
+			}
+			h.generation = frame.Generation{Generation: c.Generation, Source: c.Source, Verdict: c.Verdict, Warnings: warnings}
 			return true
 		})
 	})

@@ -80,7 +80,7 @@ type Peer struct {
 	LastBeatMs int64     `json:"lastBeatMs"` // age of the last beat when sent; -1 when there was none
 	Generation uint64    `json:"generation"`
 	Since      int64     `json:"since"`    // when this verdict began
-	DetectMs   int64     `json:"detectMs"` // from the last sign of life to this verdict
+	DetectMs   int64     `json:"detectMs"` // suspect, down, hung: from the first sign of trouble to this verdict
 	Evidence   []Witness `json:"evidence,omitempty"`
 	PID        int       `json:"pid,omitempty"`
 	Version    string    `json:"version,omitempty"`

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"unicode/utf8"
 )
 
 // ErrToken says that a value cannot be part of a subject.
@@ -15,6 +16,10 @@ var ErrToken = errors.New("subject: not a plain token")
 // Space is the subject space of one profile, clawdbot.<profile>.>. Its zero
 // value is useless; make one with New. It is safe for use by many goroutines.
 type Space struct{ profile string }
+
+// Check returns ErrToken when v is not one token: 1 to 256 bytes of UTF-8
+// without blanks, control characters, dots and wildcards.
+func Check(v string) error { return token(v) }
 
 // New returns the space of the profile's bus name, as in clawdbot.<busName>.
 // It returns ErrToken when busName is not one token.
@@ -108,7 +113,7 @@ const AnyBeat = "clawdbot.*.health.beat"
 func BeatOf(subject string) string {
 	rest, ok := strings.CutPrefix(subject, "clawdbot.")
 	name, found := strings.CutSuffix(rest, ".health.beat")
-	if !ok || !found {
+	if !ok || !found || token(name) != nil {
 		return ""
 	}
 	return name
@@ -151,6 +156,9 @@ func (s Space) one(before, value, after string) (string, error) {
 }
 
 func (s Space) dotted(kind, name string) (string, error) {
+	if len(name) > maxToken {
+		return "", tooLong(name)
+	}
 	for part := range strings.SplitSeq(name, ".") {
 		if err := token(part); err != nil {
 			return "", fmt.Errorf("%w: %q", ErrToken, name)
@@ -167,17 +175,23 @@ func (s Space) rest(kind, subject string) string {
 	return name
 }
 
-// maxToken bounds one token; the server's own limit is on the whole line.
+// maxToken bounds what one value adds to a subject. The server ends the
+// connection that sends a line of more than 4096 bytes, whoever made it long.
 const maxToken = 256
 
 func token(v string) error {
-	if v == "" || len(v) > maxToken {
+	if len(v) > maxToken {
+		return tooLong(v)
+	}
+	bad := func(r rune) bool {
+		return r <= ' ' || r == 0x7f || r == '.' || r == '*' || r == '>' || r == utf8.RuneError
+	}
+	if v == "" || strings.ContainsFunc(v, bad) {
 		return fmt.Errorf("%w: %q", ErrToken, v)
 	}
-	for _, r := range v {
-		if r <= ' ' || r == 0x7f || r == '.' || r == '*' || r == '>' || r == 0xfffd {
-			return fmt.Errorf("%w: %q", ErrToken, v)
-		}
-	}
 	return nil
+}
+
+func tooLong(v string) error {
+	return fmt.Errorf("%w: %.32q… is longer than %d bytes", ErrToken, v, maxToken)
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -171,35 +172,31 @@ func (a *Agent) Run(ctx context.Context) error {
 
 // forget removes ids that are too old or too many from the store.
 func (a *Agent) forget(now time.Time) error {
-	oldest := now.Add(-a.limits.SeenAge).UnixMilli()
+	var all []store.Entry[sighting]
 	var newest uint64
 	for e, err := range a.seen.All() {
 		if err != nil {
 			return err
 		}
+		all = append(all, e)
 		newest = max(newest, e.Value.Seq)
 	}
-	var gone []string
-	for e, err := range a.seen.All() {
-		if err != nil {
-			return err
-		}
-		if e.Value.At < oldest || e.Value.Seq+uint64(a.limits.MaxSeen) <= newest {
-			gone = append(gone, e.ID)
-		}
+	oldest := now.Add(-a.limits.SeenAge).UnixMilli()
+	kept := func(e store.Entry[sighting]) bool {
+		return e.Value.At >= oldest && e.Value.Seq+uint64(a.limits.MaxSeen) > newest
 	}
+	gone := slices.DeleteFunc(all, kept)
 	return a.store.Update(func(tx *store.Tx) error {
 		var errs []error
-		for _, id := range gone {
-			errs = append(errs, a.seen.With(tx).Delete(id))
+		for _, e := range gone {
+			errs = append(errs, a.seen.With(tx).Delete(e.ID))
 		}
 		return errors.Join(errs...)
 	})
 }
 
-// broken tells the health of an error that says no more messages can be kept,
-// and nil that they can.
-func (a *Agent) broken(err error) {
+// noteStore tells the health whether messages can be stored; nil says that they can.
+func (a *Agent) noteStore(err error) {
 	if err != nil {
 		a.health.Set(msg.StateFailed, "messages cannot be stored: "+err.Error())
 		return

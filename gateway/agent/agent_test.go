@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -18,6 +19,7 @@ import (
 	"clawdbot/bus"
 	"clawdbot/bus/bustest"
 	"clawdbot/bus/msg"
+	"clawdbot/bus/subject"
 	"clawdbot/profile/config"
 	"clawdbot/profile/store"
 )
@@ -34,8 +36,13 @@ type rig struct {
 
 func newRig(t *testing.T) *rig {
 	t.Helper()
+	return newRigIn(t, filepath.Join(t.TempDir(), "store"))
+}
+
+func newRigIn(t *testing.T, dir string) *rig {
+	t.Helper()
 	b := bustest.Start(t, "main")
-	return &rig{T: t, bus: b, dir: t.TempDir() + "/store", nc: b.Conn(t)}
+	return &rig{T: t, bus: b, dir: dir, nc: b.Conn(t)}
 }
 
 // quick retries without making a test wait.
@@ -188,7 +195,7 @@ func TestRefused(t *testing.T) {
 		"nothing":           {"x", ``, "text: missing"},
 		"blank text":        {"x", `{"text":" \n"}`, "text: missing"},
 		"not JSON":          {"x", `{`, "not JSON"},
-		"text is no string": {"x", `{"text":5}`, "text: must be string"},
+		"text is no string": {"x", `{"text":5}`, "text: must be a string"},
 		"long text":         {"x", `{"text":"` + long(65537) + `"}`, "text: 65537 bytes, at most 65536"},
 		"long id":           {"x", `{"text":"a","id":"` + long(257) + `"}`, "id: 257 bytes, at most 256"},
 		"control in id":     {"x", `{"text":"a","id":"a\nb"}`, "id: holds a control character"},
@@ -218,7 +225,7 @@ func TestRefused(t *testing.T) {
 
 func TestDuplicate(t *testing.T) {
 	r := newRig(t)
-	_, stop := r.start(Limits{})
+	a, stop := r.start(Limits{})
 	telegram, slack := r.connect("telegram"), r.connect("slack")
 	first := r.mustSend("telegram", msg.In{ID: "1", Text: "/help"})
 	again := msg.Accepted{Seq: first.Seq, Duplicate: true}
@@ -230,6 +237,7 @@ func TestDuplicate(t *testing.T) {
 	}
 	r.receive(telegram)
 	r.receive(slack)
+	r.eventually("the acknowledgements are stored", func() bool { return len(a.waiting()) == 0 })
 
 	stop()
 	r.start(Limits{})
@@ -329,8 +337,9 @@ func TestRedelivery(t *testing.T) {
 // One channel without a connector does not hold up another.
 func TestChannelsAreIndependent(t *testing.T) {
 	r := newRig(t)
-	r.start(Limits{})
+	a, _ := r.start(Limits{})
 	r.mustSend("nobody", msg.In{Text: "/help"})
+	r.eventually("an answer waits", func() bool { return a.waiting()["nobody"] == 1 })
 	telegram := r.connect("telegram")
 	r.mustSend("telegram", msg.In{Text: "/status"})
 	if out := r.receive(telegram); !strings.Contains(out.Text, "answers waiting for nobody: 1") {
@@ -536,4 +545,34 @@ func TestNewFails(t *testing.T) {
 	if _, err := New(r.config(s, Limits{})); !errors.Is(err, store.ErrClosed) {
 		t.Errorf("closed store: %v", err)
 	}
+}
+
+// Whatever bytes come in, they are refused or get an answer that can be sent.
+func FuzzMessage(f *testing.F) {
+	for _, seed := range []string{
+		`{"text":"/status"}`, `{"text":"/stauts@bot x","id":"1","meta":{"a":[1]}}`, `{"text":" "}`, `[]`, `{"text":"\u0000/"}`, `{"text":"/\ud800"}`, ``,
+	} {
+		f.Add("telegram", []byte(seed))
+	}
+	f.Add("a/b", []byte(`{"text":"/"}`))
+	sp, err := subject.New("main")
+	if err != nil {
+		f.Fatal(err)
+	}
+	a := &Agent{subjects: sp}
+	f.Fuzz(func(t *testing.T, channel string, body []byte) {
+		var in msg.In
+		if err := (&bus.Request{Data: body}).Decode(&in); err != nil {
+			return
+		}
+		if err := check(channel, in); err != nil {
+			if _, ok := errors.AsType[*bus.Error](err); !ok {
+				t.Errorf("%v has no code", err)
+			}
+			return
+		}
+		if text := a.reply(in.Text); text == "" || len(text) > 4096 {
+			t.Errorf("%q got an answer of %d bytes", in.Text, len(text))
+		}
+	})
 }

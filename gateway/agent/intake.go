@@ -37,7 +37,7 @@ func (a *Agent) accept(_ context.Context, req *bus.Request) (any, error) {
 	}
 	accepted, t, err := a.keep(q, in)
 	a.release(q, t, err == nil)
-	a.broken(err)
+	a.noteStore(err)
 	if err != nil {
 		a.log.Error("message refused", "channel", channel, "err", err)
 		return nil, bus.Errorf(bus.CodeUnavailable, "message not stored: %v", err)

@@ -27,8 +27,7 @@ func TestVictim(t *testing.T) {
 	if *victim == "" {
 		return
 	}
-	r := newRig(t)
-	r.dir = *victim
+	r := newRigIn(t, *victim)
 	r.start(Limits{})
 	fmt.Printf("port %d\n", r.bus.ClientPort())
 	_, _ = io.Copy(io.Discard, os.Stdin) // until killed

@@ -43,7 +43,7 @@ func (a *Agent) work(ctx context.Context, q *queue) {
 // after the longest pause.
 func (a *Agent) answerOrWait(ctx context.Context, q *queue, seq uint64) {
 	err := a.answer(q, seq)
-	a.broken(err)
+	a.noteStore(err)
 	if err != nil {
 		a.log.Error("answer not stored", "channel", q.channel, "seq", seq, "err", err)
 		wait(ctx, nil, a.limits.RetryMax)

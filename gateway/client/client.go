@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"runtime"
 	"strconv"
@@ -51,14 +52,15 @@ type Client struct {
 	hello frame.HelloOK
 }
 
-// Dial connects and shakes hands, within ctx.
+// Dial connects and shakes hands, within ctx. It goes through no proxy.
 func Dial(ctx context.Context, cfg Config) (*Client, error) {
-	ws, resp, err := websocket.Dial(ctx, cfg.URL, nil)
+	direct := &http.Client{Transport: &http.Transport{}} // the default one asks the environment
+	ws, resp, err := websocket.Dial(ctx, cfg.URL, &websocket.DialOptions{HTTPClient: direct})
 	if err != nil {
 		if resp != nil && (resp.StatusCode == http.StatusForbidden || resp.StatusCode == http.StatusUnauthorized) {
 			return nil, fmt.Errorf("%w: %s answers %s", ErrUnauthorized, cfg.URL, resp.Status)
 		}
-		return nil, fmt.Errorf("%w at %s: %w", ErrUnreachable, cfg.URL, err)
+		return nil, fmt.Errorf("%w at %s: %w", ErrUnreachable, cfg.URL, root(err))
 	}
 	ws.SetReadLimit(maxMessage)
 	c := &Client{ws: ws}
@@ -78,12 +80,24 @@ func (c *Client) connect(ctx context.Context, cfg Config) error {
 	case errors.As(err, &refused):
 		return fmt.Errorf("connect to %s: %w", cfg.URL, err)
 	case err != nil:
-		return fmt.Errorf("%w at %s: %w", ErrUnreachable, cfg.URL, err)
+		return fmt.Errorf("%w at %s: %w", ErrUnreachable, cfg.URL, root(err))
 	}
 	if got := c.hello.Server.Profile; cfg.Profile != "" && got != cfg.Profile {
 		return fmt.Errorf("%w: %s is profile %q, not %q", ErrOtherProfile, cfg.URL, got, cfg.Profile)
 	}
 	return nil
+}
+
+// root is what people need to know of a chain of transport errors.
+func root(err error) error {
+	var op *net.OpError
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		return errors.New("no answer in time")
+	case errors.As(err, &op):
+		return op.Err
+	}
+	return err
 }
 
 // isCredential says whether a refused connect is about who asks.

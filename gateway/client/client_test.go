@@ -98,8 +98,8 @@ func TestDialSaysWhyNot(t *testing.T) {
 		want error
 		says string
 	}{
-		{"nobody listens", client.Config{URL: gone, Token: token}, client.ErrUnreachable, gone},
-		{"nobody answers", client.Config{URL: "ws://" + hung.Addr().String(), Token: token}, client.ErrUnreachable, "deadline"},
+		{"nobody listens", client.Config{URL: gone, Token: token}, client.ErrUnreachable, gone + ": connect"},
+		{"nobody answers", client.Config{URL: "ws://" + hung.Addr().String(), Token: token}, client.ErrUnreachable, "no answer in time"},
 		{"wrong token", client.Config{URL: url, Token: "nope"}, client.ErrUnauthorized, "gateway token mismatch"},
 		{"no token", client.Config{URL: url}, client.ErrUnauthorized, "device identity required"},
 		{"other profile", client.Config{URL: url, Token: token, Profile: "main"}, client.ErrOtherProfile, `is profile "rescue", not "main"`},

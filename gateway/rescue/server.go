@@ -307,7 +307,11 @@ func (s *Server) say(t *track) {
 	if v := t.peer.Verdict; v == msg.VerdictDown || v == msg.VerdictHung || v == msg.VerdictSuspect {
 		level = slog.LevelWarn
 	}
-	s.cfg.Log.Log(context.Background(), level, "peer "+t.name+" is "+string(t.peer.Verdict), "peer", t.name, "reason", t.peer.Reason, "detectMs", t.peer.DetectMs)
+	attrs := []any{"reason", t.peer.Reason}
+	if t.peer.DetectMs > 0 {
+		attrs = append(attrs, "detectMs", t.peer.DetectMs)
+	}
+	s.cfg.Log.Log(context.Background(), level, "peer "+t.name+" is "+string(t.peer.Verdict), attrs...)
 }
 
 func (s *Server) publish(t *track) {

@@ -205,7 +205,8 @@ func (t *track) update(now time.Time) bool {
 	if changed {
 		t.peer.Since = now.UnixMilli()
 		t.peer.DetectMs = 0
-		if t.wantsWitnesses(now) {
+		switch verdict {
+		case msg.VerdictSuspect, msg.VerdictDown, msg.VerdictHung:
 			t.peer.DetectMs = t.sinceTrouble(now).Milliseconds()
 		}
 	}

@@ -1,0 +1,32 @@
+//go:build unix
+
+package browser
+
+import (
+	"errors"
+	"syscall"
+	"testing"
+
+	"clawdbot/profile/proc"
+)
+
+// TestHung stops a Chromium's process in its tracks: it is not called running,
+// and the end of the gateway ends it all the same.
+func TestHung(t *testing.T) {
+	needChromium(t)
+	s := serve(t, nil)
+	s.ok(t, "POST", "/start", "", nil)
+	var st Status
+	s.ok(t, "GET", "/", "", &st)
+	pid := *st.PID
+	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	if s.ok(t, "GET", "/", "", &st); st.Running || st.CDPReady || st.CDPHTTP || st.PID == nil {
+		t.Errorf("hung: %+v", st)
+	}
+	s.shut()
+	if _, err := proc.Find(pid); !errors.Is(err, proc.ErrGone) {
+		t.Errorf("process %d after the end of its gateway: %v", pid, err)
+	}
+}

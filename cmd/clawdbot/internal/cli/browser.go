@@ -1,0 +1,234 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/url"
+	"strconv"
+	"time"
+
+	"github.com/charmbracelet/x/ansi"
+	"github.com/spf13/cobra"
+
+	"clawdbot/browser"
+)
+
+// browserTimeout bounds one call; a start may take a while on a slow host.
+const browserTimeout = 60 * time.Second
+
+type browserOptions struct {
+	profile string
+	url     string
+	json    bool
+	timeout time.Duration
+}
+
+func newBrowserCmd(a *app) *cobra.Command {
+	o := browserOptions{timeout: browserTimeout}
+	verb := func(use, short string, run func(context.Context, browserOptions, string) error, args ...string) *cobra.Command {
+		return &cobra.Command{Use: use, Short: short, Args: takes(args...), RunE: func(cmd *cobra.Command, args []string) error {
+			return run(cmd.Context(), o, append(args, "")[0])
+		}}
+	}
+	cmd := newGroup(&cobra.Command{
+		Use:     "browser",
+		Short:   "Control the profile's browser",
+		GroupID: groupWork,
+		Long: `browser controls the Chromium of a profile through its gateway, whatever port
+that was started with. A tab is named by its id, or by the id's first letters.`,
+		Example: `  clawdbot browser open https://example.com/
+  clawdbot --profile rescue browser status`,
+	},
+		verb("status", "Whether the browser runs, and which one", a.runBrowserStatus),
+		verb("start", "Start the browser", a.runBrowserStart),
+		verb("stop", "Stop the browser", a.runBrowserStop),
+		verb("tabs", "List the tabs", a.runBrowserTabs),
+		verb("open URL", "Open a page in a new tab, starting the browser when needed", a.runBrowserOpen, "URL"),
+		verb("close [TARGET]", "Close a tab; the only one needs no name", a.runBrowserClose, "[TARGET]"),
+		verb("focus TARGET", "Bring a tab to the front", a.runBrowserFocus, "TARGET"),
+		verb("profiles", "List the browser profiles", a.runBrowserProfiles),
+	)
+	flags := cmd.PersistentFlags()
+	flags.StringVar(&o.profile, "browser-profile", "", "the browser profile; without it the default one")
+	flags.StringVar(&o.url, "url", "", "address of browser control; without it the running gateway's")
+	flags.BoolVar(&o.json, "json", false, "print the answer as JSON")
+	flags.Var((*timeoutFlag)(&o.timeout), "timeout", "how long to wait for the answer, as in 500ms or 5s")
+	return cmd
+}
+
+// browse makes one call, and prints the answer with show unless JSON is asked
+// for.
+func browse[T any](ctx context.Context, a *app, o browserOptions, c browserCall, show func(*browserClient, T)) error {
+	client, err := a.browserClient(o)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, o.timeout)
+	defer cancel()
+	body, err := client.call(ctx, c)
+	if err != nil {
+		return err
+	}
+	if o.json {
+		return a.printJSON(json.RawMessage(body))
+	}
+	var answer T
+	if err := json.Unmarshal(body, &answer); err != nil {
+		return fmt.Errorf("answer of %s: %w", client.base, err)
+	}
+	show(client, answer)
+	return nil
+}
+
+func (a *app) runBrowserStatus(ctx context.Context, o browserOptions, _ string) error {
+	return browse(ctx, a, o, browserCall{"GET", "/", nil}, func(c *browserClient, s browser.Status) {
+		pen := a.pen(a.Out)
+		state := "stopped"
+		if s.Running {
+			state = "running"
+		}
+		a.printf("%s %s, browser profile %s: %s\n", pen.dot(state), pen.bold(c.profile.Name), s.Profile, pen.state(state))
+		a.wrapped(pen.dim("  control  "), s.ControlURL)
+		if s.CDPURL != "" {
+			a.wrapped(pen.dim("  cdp      "), s.CDPURL)
+		}
+		switch {
+		case s.PID != nil:
+			a.wrapped(pen.dim("  program  "), fmt.Sprintf("%s, pid %d", a.short(text(s.DetectedExecutablePath)), *s.PID))
+		case s.DetectError != nil:
+			a.wrapped(pen.bad("! "), *s.DetectError)
+		case s.DetectedExecutablePath != nil:
+			a.wrapped(pen.dim("  program  "), a.short(*s.DetectedExecutablePath))
+		}
+		if s.UserDataDir != nil {
+			a.wrapped(pen.dim("  data     "), a.short(*s.UserDataDir))
+		}
+		for _, n := range s.Notes {
+			a.wrapped(pen.dim("  note     "), n)
+		}
+	})
+}
+
+func text(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
+}
+
+func (a *app) runBrowserStart(ctx context.Context, o browserOptions, _ string) error {
+	return browse(ctx, a, o, browserCall{"POST", "/start", nil}, func(c *browserClient, s browser.Started) {
+		a.printf("%s: browser profile %s runs.\n", c.profile.Name, s.Profile)
+	})
+}
+
+func (a *app) runBrowserStop(ctx context.Context, o browserOptions, _ string) error {
+	return browse(ctx, a, o, browserCall{"POST", "/stop", nil}, func(c *browserClient, s browser.Stopped) {
+		what := "did not run"
+		if s.Stopped {
+			what = "stopped"
+		}
+		a.printf("%s: browser profile %s %s.\n", c.profile.Name, s.Profile, what)
+	})
+}
+
+func (a *app) runBrowserTabs(ctx context.Context, o browserOptions, _ string) error {
+	return browse(ctx, a, o, browserCall{"GET", "/tabs", nil}, func(c *browserClient, t browser.Tabs) {
+		switch {
+		case !t.Running:
+			a.printf("%s: the browser does not run.\n", c.profile.Name)
+		case len(t.Tabs) == 0:
+			a.printf("%s: no tab is open.\n", c.profile.Name)
+		default:
+			a.printTabs(t.Tabs)
+		}
+	})
+}
+
+// printTabs prints each tab on two lines: id and title, then the address.
+func (a *app) printTabs(tabs []browser.Tab) {
+	pen := a.pen(a.Out)
+	for _, t := range tabs {
+		id := t.TargetID[:min(8, len(t.TargetID))]
+		title := printable(t.Title)
+		if title == "" {
+			title = "(no title)"
+		}
+		a.printf("%s  %s\n", pen.bold(id), ansi.Truncate(title, a.width()-10, "…"))
+		a.printf("          %s\n", pen.dim(ansi.Truncate(printable(t.URL), a.width()-10, "…")))
+	}
+}
+
+func (a *app) runBrowserOpen(ctx context.Context, o browserOptions, address string) error {
+	return browse(ctx, a, o, browserCall{"POST", "/tabs/open", browser.OpenRequest{URL: address}}, func(_ *browserClient, t browser.Opened) {
+		a.printTabs([]browser.Tab{t.Tab})
+	})
+}
+
+func (a *app) runBrowserFocus(ctx context.Context, o browserOptions, target string) error {
+	return browse(ctx, a, o, browserCall{"POST", "/tabs/focus", browser.TargetRequest{TargetID: target}}, func(c *browserClient, _ browser.Done) {
+		a.printf("%s: tab %s is in front.\n", c.profile.Name, target)
+	})
+}
+
+func (a *app) runBrowserClose(ctx context.Context, o browserOptions, target string) error {
+	if target == "" {
+		var err error
+		if target, err = a.onlyTab(ctx, o); err != nil {
+			return err
+		}
+	}
+	return browse(ctx, a, o, browserCall{"DELETE", "/tabs/" + url.PathEscape(target), nil}, func(c *browserClient, _ browser.Done) {
+		a.printf("%s: tab %s closed.\n", c.profile.Name, target[:min(8, len(target))])
+	})
+}
+
+// onlyTab is the tab that close means when it is not told: with more than one,
+// a guess could lose somebody's work.
+func (a *app) onlyTab(ctx context.Context, o browserOptions) (string, error) {
+	c, err := a.browserClient(o)
+	if err != nil {
+		return "", err
+	}
+	ctx, cancel := context.WithTimeout(ctx, o.timeout)
+	defer cancel()
+	body, err := c.call(ctx, browserCall{"GET", "/tabs", nil})
+	if err != nil {
+		return "", err
+	}
+	var t browser.Tabs
+	if err := json.Unmarshal(body, &t); err != nil {
+		return "", fmt.Errorf("answer of %s: %w", c.base, err)
+	}
+	switch {
+	case !t.Running || len(t.Tabs) == 0:
+		return "", &exitError{exitFailed, errors.New("there is no tab to close"), ""}
+	case len(t.Tabs) > 1:
+		return "", &exitError{exitUsage, fmt.Errorf("%s are open: say which one to close", count(len(t.Tabs), "tab")), c.profile.Command("browser tabs")}
+	}
+	return t.Tabs[0].TargetID, nil
+}
+
+func (a *app) runBrowserProfiles(ctx context.Context, o browserOptions, _ string) error {
+	return browse(ctx, a, o, browserCall{"GET", "/profiles", nil}, func(_ *browserClient, all browser.Profiles) {
+		pen := a.pen(a.Out)
+		var t table
+		t.row(heads(pen, "NAME", "STATE", "TABS", "CDP", "")...)
+		for _, p := range all.Profiles {
+			state, note, port := "stopped", "", "-"
+			if p.Running {
+				state = "running"
+			}
+			if p.IsDefault {
+				note = "default"
+			}
+			if p.CDPPort != 0 {
+				port = strconv.Itoa(p.CDPPort)
+			}
+			t.row(pen.bold(p.Name), pen.state(state), strconv.Itoa(p.TabCount), port, pen.dim(note))
+		}
+		t.print(a.Out)
+	})
+}

@@ -1,0 +1,153 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"unicode"
+
+	"clawdbot/browser"
+	"clawdbot/profile"
+)
+
+// browserCall is one request; in is its body as JSON, or nil.
+type browserCall struct {
+	method, path string
+	in           any
+}
+
+// browserClient talks to the browser control of one profile's gateway.
+type browserClient struct {
+	profile profile.Profile
+	base    *url.URL
+	browser string // browser profile; "" is the default one
+	token   string
+}
+
+// browserClient finds the running gateway's browser control, or takes the
+// address that was given.
+func (a *app) browserClient(o browserOptions) (*browserClient, error) {
+	p, err := a.profile()
+	if err != nil {
+		return nil, err
+	}
+	address := o.url
+	if address == "" {
+		i, alive, err := running(p)
+		if err != nil {
+			return nil, err
+		}
+		if !alive {
+			return nil, notRunning(p)
+		}
+		address = fmt.Sprintf("http://127.0.0.1:%d", i.Ports.Browser)
+	}
+	base, err := url.Parse(address)
+	if err != nil || base.Host == "" || base.Scheme != "http" && base.Scheme != "https" {
+		return nil, &exitError{exitUsage, fmt.Errorf("--url %q is no address: write it like http://127.0.0.1:18791", address), ""}
+	}
+	token, err := controlToken(p)
+	return &browserClient{p, base, o.profile, token}, err
+}
+
+// controlToken is what browser control asks for: a token of its own when the
+// environment or the config has one, else the gateway's. With --profile the
+// environment speaks of another profile.
+func controlToken(p profile.Profile) (string, error) {
+	if v := p.Env().Get("CLAWDBOT_BROWSER_CONTROL_TOKEN"); v != "" && p.Settings[0].From != "flag" {
+		return v, nil
+	}
+	if loaded, err := p.Load(); err == nil && loaded.Config.Browser.ControlToken != "" {
+		return loaded.Config.Browser.ControlToken, nil
+	}
+	return p.ClientToken()
+}
+
+// maxBrowserAnswer bounds an answer in bytes.
+const maxBrowserAnswer = 16 << 20
+
+// call returns the answer of this profile's gateway, and no other's.
+func (c *browserClient) call(ctx context.Context, call browserCall) ([]byte, error) {
+	req, err := c.request(ctx, call)
+	if err != nil {
+		return nil, err
+	}
+	transport := &http.Transport{DisableKeepAlives: true}
+	resp, err := transport.RoundTrip(req) // no proxy, no redirects: the token goes where we say
+	if err != nil {
+		return nil, c.unreachable(fmt.Errorf("does not answer at %s: %w", c.base, err))
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxBrowserAnswer))
+	if err != nil {
+		return nil, c.unreachable(fmt.Errorf("broke off at %s: %w", c.base, err))
+	}
+	return body, c.check(resp.StatusCode, body)
+}
+
+func (c *browserClient) request(ctx context.Context, call browserCall) (*http.Request, error) {
+	var in io.Reader
+	if call.in != nil {
+		body, err := json.Marshal(call.in)
+		if err != nil {
+			return nil, err
+		}
+		in = bytes.NewReader(body)
+	}
+	target := c.base.JoinPath(call.path)
+	if c.browser != "" {
+		target.RawQuery = url.Values{"profile": {c.browser}}.Encode()
+	}
+	req, err := http.NewRequestWithContext(ctx, call.method, target.String(), in)
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Authorization", "Bearer "+c.token)
+	if in != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	return req, nil
+}
+
+// check refuses what another profile's gateway says, and turns a failure into
+// an error.
+func (c *browserClient) check(status int, body []byte) error {
+	var said browser.Failure
+	if err := json.Unmarshal(body, &said); err != nil {
+		return c.unreachable(fmt.Errorf("is not what answers at %s (status %d)", c.base, status))
+	}
+	switch {
+	case status == http.StatusUnauthorized:
+		return &exitError{exitFailed, fmt.Errorf("browser control of profile %s at %s refuses the token", c.profile.Name, c.base),
+			c.profile.Command("config get browser.controlToken --show-secrets")}
+	case said.GatewayProfile == "" && said.Error != "": // the gate answers before the profile does
+		return &exitError{exitFailed, errors.New(said.Error), ""}
+	case said.GatewayProfile != c.profile.Bus():
+		err := fmt.Errorf("%s is the browser control of profile %q, not of %s", c.base, said.GatewayProfile, c.profile.Name)
+		return &exitError{exitUnreachable, err, "clawdbot profiles"}
+	case status >= 300:
+		return &exitError{exitFailed, errors.New(said.Error), ""}
+	}
+	return nil
+}
+
+func (c *browserClient) unreachable(err error) error {
+	return &exitError{exitUnreachable, fmt.Errorf("browser control of profile %s %w", c.profile.Name, err), c.profile.Command("status")}
+}
+
+// printable replaces what could steer a terminal: pages choose their titles,
+// and programs what they send.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) {
+			return '�'
+		}
+		return r
+	}, s)
+}

@@ -1,0 +1,281 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/charmbracelet/x/ansi"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/micro"
+	"github.com/spf13/cobra"
+)
+
+func newBusSubCmd(a *app, asJSON *bool) *cobra.Command {
+	o := busOptions{json: asJSON}
+	cmd := &cobra.Command{
+		Use:   "sub [SUBJECT]",
+		Short: "Print the messages on a subject; without one, all of the profile",
+		Example: `  clawdbot bus sub
+  clawdbot bus sub 'clawdbot.*.health.peer.*' --count 1`,
+		Args: takes("[SUBJECT]"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if o.count < 0 {
+				return usage(cmd, "--count: %d is no number of messages", o.count)
+			}
+			return a.runSub(cmd.Context(), o, strings.Join(args, ""))
+		},
+	}
+	o.register(cmd)
+	cmd.Flags().IntVar(&o.count, "count", 0, "stop after this many messages")
+	addTimeout(cmd, &o.timeout, "stop after this time")
+	return cmd
+}
+
+// runSub prints messages until the count, the time or the person ends it. Too
+// few messages in the time is an error.
+func (a *app) runSub(ctx context.Context, o busOptions, subj string) error {
+	p, err := a.profile()
+	if err != nil {
+		return err
+	}
+	if subj == "" {
+		subj = p.Subjects().All()
+	}
+	use := busUse{subscribe, subj}
+	nc, err := a.busConnect(ctx, p, o, use)
+	if err != nil {
+		return err
+	}
+	defer nc.Close()
+	messages := make(chan *nats.Msg, 1024)
+	if _, err := nc.ChanSubscribe(subj, messages); err != nil {
+		return fmt.Errorf("subscribe to %s: %w", subj, err)
+	}
+	if err := nc.settle(ctx, use); err != nil {
+		return err
+	}
+	if !*o.json {
+		fmt.Fprintf(a.Err, "listening on %s as %s of profile %s; Ctrl-C ends it\n", subj, nc.user, nc.profile.Name)
+	}
+	var late <-chan time.Time
+	if o.timeout > 0 {
+		late = time.After(o.timeout)
+	}
+	for n := 0; o.count == 0 || n < o.count; n++ {
+		select {
+		case m := <-messages:
+			if err := a.printMessage(m, *o.json); err != nil {
+				return err
+			}
+		case <-ctx.Done():
+			return nil
+		case <-nc.ended:
+			return nc.lost(errors.New("the gateway stopped, or the user was revoked"))
+		case <-late:
+			if o.count == 0 {
+				return nil
+			}
+			return &exitError{exitFailed, fmt.Errorf("%d of %s came on %s within %s", n, count(o.count, "message"), subj, o.timeout), ""}
+		}
+	}
+	return nil
+}
+
+func newBusPubCmd(a *app, asJSON *bool) *cobra.Command {
+	o := busOptions{json: asJSON, count: 1}
+	cmd := &cobra.Command{
+		Use:     "pub SUBJECT [BODY]",
+		Short:   "Send a message; the body - is read from the input",
+		Example: `  clawdbot bus pub clawdbot.main.in.cli '{"text":"hello"}'`,
+		Args:    takes("SUBJECT", "[BODY]"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if o.count < 1 {
+				return usage(cmd, "--count: %d is no number of messages", o.count)
+			}
+			return a.runPub(cmd.Context(), o, args[0], strings.Join(args[1:], ""))
+		},
+	}
+	o.register(cmd)
+	cmd.Flags().IntVar(&o.count, "count", 1, "send it this many times")
+	return cmd
+}
+
+func (a *app) runPub(ctx context.Context, o busOptions, subj, body string) error {
+	data, err := a.body(o, body)
+	if err != nil {
+		return err
+	}
+	p, err := a.profile()
+	if err != nil {
+		return err
+	}
+	use := busUse{publish, subj}
+	nc, err := a.busConnect(ctx, p, o, use)
+	if err != nil {
+		return err
+	}
+	defer nc.Close()
+	for range o.count {
+		if err := nc.Publish(subj, data); err != nil {
+			return fmt.Errorf("publish to %s: %w", subj, err)
+		}
+	}
+	if err := nc.settle(ctx, use); err != nil {
+		return err
+	}
+	if *o.json {
+		return a.printJSON(map[string]any{"subject": subj, "size": len(data), "count": o.count})
+	}
+	a.printf("sent %s of %d bytes to %s\n", count(o.count, "message"), len(data), subj)
+	return nil
+}
+
+// body is what to send: the argument, or the input when that is -.
+func (a *app) body(o busOptions, arg string) ([]byte, error) {
+	if arg != "-" {
+		return []byte(arg), nil
+	}
+	if o.passwordFile == "-" {
+		return nil, &exitError{exitUsage, errors.New("body and password cannot both come from the input"), ""}
+	}
+	return io.ReadAll(a.In)
+}
+
+func newBusReqCmd(a *app, asJSON *bool) *cobra.Command {
+	o := busOptions{json: asJSON, timeout: callTimeout}
+	cmd := &cobra.Command{
+		Use:   "req SUBJECT [BODY]",
+		Short: "Send a request and print the answer",
+		Example: `  clawdbot bus req clawdbot.main.in.cli '{"text":"/health"}'
+  clawdbot bus req '$SRV.PING' --count 8`,
+		Args: takes("SUBJECT", "[BODY]"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if o.count < 1 {
+				return usage(cmd, "--count: %d is no number of messages", o.count)
+			}
+			return a.runReq(cmd.Context(), o, args[0], strings.Join(args[1:], ""))
+		},
+	}
+	o.register(cmd)
+	cmd.Flags().IntVar(&o.count, "count", 1, "wait for this many answers")
+	addTimeout(cmd, &o.timeout, "how long to wait for them")
+	return cmd
+}
+
+func (a *app) runReq(ctx context.Context, o busOptions, subj, body string) error {
+	data, err := a.body(o, body)
+	if err != nil {
+		return err
+	}
+	p, err := a.profile()
+	if err != nil {
+		return err
+	}
+	use := busUse{publish, subj}
+	nc, err := a.busConnect(ctx, p, o, use)
+	if err != nil {
+		return err
+	}
+	defer nc.Close()
+	inbox := nc.NewRespInbox()
+	sub, err := nc.SubscribeSync(inbox)
+	if err != nil {
+		return fmt.Errorf("subscribe to %s: %w", inbox, err)
+	}
+	if err := nc.PublishRequest(subj, inbox, data); err != nil {
+		return fmt.Errorf("request %s: %w", subj, err)
+	}
+	if err := nc.settle(ctx, use); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, o.timeout)
+	defer cancel()
+	for n := range o.count {
+		m, err := sub.NextMsgWithContext(ctx)
+		switch {
+		case errors.Is(err, nats.ErrNoResponders):
+			return &exitError{exitFailed, fmt.Errorf("nobody answers on %s", subj), nc.profile.Command("bus req '$SRV.INFO'")}
+		case errors.Is(err, context.DeadlineExceeded):
+			return &exitError{exitFailed, fmt.Errorf("%d of %s came from %s within %s", n, count(o.count, "answer"), subj, o.timeout), ""}
+		case err != nil:
+			return nc.lost(err)
+		}
+		if err := a.printAnswer(m, *o.json); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// printAnswer prints the body of an answer; one that says an error is one.
+func (a *app) printAnswer(m *nats.Msg, asJSON bool) error {
+	if code := m.Header.Get(micro.ErrorCodeHeader); code != "" {
+		return &exitError{exitFailed, fmt.Errorf("%s: %s", code, printable(m.Header.Get(micro.ErrorHeader))), ""}
+	}
+	if asJSON {
+		return a.printLine(m)
+	}
+	a.printf("%s\n", a.pretty(m.Data))
+	return nil
+}
+
+// printMessage prints subject, size and body.
+func (a *app) printMessage(m *nats.Msg, asJSON bool) error {
+	if asJSON {
+		return a.printLine(m)
+	}
+	pen := a.pen(a.Out)
+	a.printf("%s %s %s\n", pen.dim(time.Now().Format("15:04:05.000")), pen.bold(printable(m.Subject)), pen.dim(count(len(m.Data), "byte")))
+	if len(m.Data) > 0 {
+		a.printf("%s\n", indented(a.pretty(m.Data)))
+	}
+	return nil
+}
+
+// busLine is a message as one line of JSON. Data is the body when that is
+// JSON, else its text.
+type busLine struct {
+	Subject string              `json:"subject"`
+	Reply   string              `json:"reply,omitempty"`
+	Headers map[string][]string `json:"headers,omitempty"`
+	Size    int                 `json:"size"`
+	Data    any                 `json:"data"`
+}
+
+func (a *app) printLine(m *nats.Msg) error {
+	line := busLine{m.Subject, m.Reply, m.Header, len(m.Data), string(m.Data)}
+	if json.Valid(m.Data) {
+		line.Data = json.RawMessage(m.Data)
+	}
+	e := json.NewEncoder(a.Out)
+	e.SetEscapeHTML(false)
+	return e.Encode(line)
+}
+
+// pretty is a body for people: JSON on one line when that fits, else indented.
+func (a *app) pretty(body []byte) string {
+	if !utf8.Valid(body) {
+		return fmt.Sprintf("%q", body)
+	}
+	var b bytes.Buffer
+	if json.Compact(&b, body) != nil {
+		b.Write(body)
+	} else if ansi.StringWidth(b.String()) > a.width()-2 {
+		b.Reset()
+		_ = json.Indent(&b, body, "", "  ") // it was valid just now
+	}
+	lines := strings.Split(b.String(), "\n")
+	for n, l := range lines {
+		lines[n] = printable(l)
+	}
+	return strings.Join(lines, "\n")
+}
+
+func indented(s string) string { return "  " + strings.ReplaceAll(s, "\n", "\n  ") }

@@ -1,0 +1,71 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"clawdbot/gateway/client"
+	"clawdbot/profile"
+	"clawdbot/profile/proc"
+)
+
+// callTimeout bounds a conversation with a gateway.
+const callTimeout = 5 * time.Second
+
+// running is the profile's entry in the host registry when its gateway runs.
+func running(p profile.Profile) (profile.Instance, bool, error) {
+	i, err := p.Registry.Get(p.Name)
+	if errors.Is(err, profile.ErrNotRegistered) {
+		return i, false, nil
+	}
+	return i, err == nil && i.Is(p) && i.Alive(), err
+}
+
+// dial connects to the profile's own gateway, on the port that it registered.
+// Without one that answers it returns an exitError that says unreachable.
+func (a *app) dial(ctx context.Context, p profile.Profile) (*client.Client, error) {
+	i, alive, err := running(p)
+	if err != nil {
+		return nil, err
+	}
+	if !alive {
+		return nil, notRunning(p)
+	}
+	if info, err := proc.Same(i.Process); err == nil && info.Stopped {
+		return nil, &exitError{exitUnreachable, fmt.Errorf("the gateway of profile %s is suspended", p.Name), fmt.Sprintf("kill -CONT %d", info.PID)}
+	}
+	token, err := p.ClientToken()
+	if err != nil {
+		return nil, err
+	}
+	c, err := client.Dial(ctx, client.Config{
+		URL: fmt.Sprintf("ws://127.0.0.1:%d", i.Ports.Gateway), Token: token, Profile: p.Name, Version: a.version,
+	})
+	if err != nil {
+		return nil, &exitError{exitUnreachable, err, p.Command("profiles")}
+	}
+	if dir := c.Hello().Snapshot.StateDir; dir != p.StateDir {
+		_ = c.Close() // the answer is not for us
+		err := fmt.Errorf("%w: port %d is profile %s with the state folder %s", client.ErrOtherProfile, i.Ports.Gateway, p.Name, dir)
+		return nil, &exitError{exitUnreachable, err, "clawdbot profiles"}
+	}
+	return c, nil
+}
+
+func notRunning(p profile.Profile) error {
+	return &exitError{exitUnreachable, fmt.Errorf("the gateway of profile %s does not run", p.Name), p.Command("gateway")}
+}
+
+// call asks the profile's running gateway for one method.
+func (a *app) call(ctx context.Context, p profile.Profile, method string, params, out any) error {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	c, err := a.dial(ctx, p)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	return c.Call(ctx, method, params, out)
+}

@@ -1,0 +1,125 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"clawdbot/profile"
+	"clawdbot/profile/config"
+	"clawdbot/profile/config/json5"
+)
+
+const ifHashUsage = "edit only if the config still has this hash (see config file --json)"
+
+func newConfigSetCmd(a *app, asJSON *bool) *cobra.Command {
+	var hash string
+	cmd := &cobra.Command{
+		Use:   "set PATH VALUE",
+		Short: "Set a value; comments and order stay",
+		Long: `set writes one value into the config file and makes the objects on the way.
+VALUE is JSON5; a bare word that is none counts as a string. A result that
+could not be used is refused, but a config that is broken can be repaired.`,
+		Example: `  clawdbot config set gateway.port 19001
+  clawdbot config set gateway.bind lan
+  clawdbot config set agents.list '[{id: "main", default: true}]'`,
+		Args: takes("PATH", "VALUE"),
+		RunE: func(_ *cobra.Command, args []string) error {
+			return a.runConfigEdit(args[0], *asJSON, func(o config.Options) (*config.Loaded, error) {
+				return config.Set(o, hash, args[0], asJSON5(args[1]))
+			})
+		},
+	}
+	cmd.Flags().StringVar(&hash, "if-hash", "", ifHashUsage)
+	return cmd
+}
+
+func newConfigUnsetCmd(a *app, asJSON *bool) *cobra.Command {
+	var hash string
+	cmd := &cobra.Command{
+		Use:     "unset PATH",
+		Short:   "Remove a value, so that the default holds",
+		Example: "  clawdbot config unset bridge.port",
+		Args:    takes("PATH"),
+		RunE: func(_ *cobra.Command, args []string) error {
+			return a.runConfigEdit(args[0], *asJSON, func(o config.Options) (*config.Loaded, error) {
+				return config.Unset(o, hash, args[0])
+			})
+		},
+	}
+	cmd.Flags().StringVar(&hash, "if-hash", "", ifHashUsage)
+	return cmd
+}
+
+// asJSON5 quotes a bare word. What begins like a value of another kind is left
+// alone, so that a slip in it is told.
+func asJSON5(value string) string {
+	if _, err := json5.Parse("value", []byte(value)); err == nil || strings.ContainsAny(firstByte(value), "{[\"'") {
+		return value
+	}
+	return json5.Quote(value)
+}
+
+func firstByte(s string) string {
+	s = strings.TrimSpace(s)
+	return s[:min(1, len(s))]
+}
+
+func (a *app) runConfigEdit(path string, asJSON bool, edit func(config.Options) (*config.Loaded, error)) error {
+	p, err := a.profile()
+	if err != nil {
+		return err
+	}
+	loaded, err := edit(p.ConfigOptions())
+	if loaded == nil {
+		return editRefused(p, path, err)
+	}
+	if err != nil { // written, but what was wrong before still is
+		a.warn("still wrong: " + err.Error())
+	}
+	for _, w := range loaded.Warnings {
+		if strings.HasPrefix(w.Path, path) {
+			a.warn(w.String())
+		}
+	}
+	value, set, _ := loaded.Lookup(path) // the path was read before
+	value = redacted(path, value)
+	if asJSON {
+		return a.printJSON(struct {
+			Path  string `json:"path"`
+			Value any    `json:"value"`
+			File  string `json:"file"`
+			Hash  string `json:"hash"`
+			Valid bool   `json:"valid"`
+		}{path, value, loaded.Path, loaded.Hash, err == nil})
+	}
+	if !set {
+		a.printf("%s is not set any more (%s)\n", path, a.short(loaded.Path))
+		return nil
+	}
+	a.printf("%s is %s (%s)\n", path, jsonLine(value), a.short(loaded.Path))
+	return nil
+}
+
+// editRefused says why an edit changed nothing.
+func editRefused(p profile.Profile, path string, err error) error {
+	var invalid *config.Error
+	var syntax *json5.SyntaxError
+	switch {
+	case errors.As(err, &invalid):
+		help := "config schema"
+		if invalid.Issues[0].Rule == "syntax" {
+			help = "config validate"
+		}
+		return &exitError{exitConfig, fmt.Errorf("the config was not changed: %w", err), p.Command(help)}
+	case errors.Is(err, json5.ErrNotFound):
+		return &exitError{exitFailed, fmt.Errorf("%s is not set in %s", path, p.ConfigPath), ""}
+	case errors.As(err, &syntax):
+		return &exitError{exitUsage, err, ""}
+	case errors.Is(err, config.ErrChanged):
+		return &exitError{exitTryAgain, err, p.Command("config file --json")}
+	}
+	return err
+}

@@ -1,0 +1,209 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"clawdbot/profile"
+	"clawdbot/profile/config"
+	"clawdbot/profile/store"
+)
+
+func newConfigGenerationsCmd(a *app, asJSON *bool) *cobra.Command {
+	return &cobra.Command{
+		Use:   "generations",
+		Short: "The configs that ran, and what became of each",
+		Long: `generations lists every config that the gateway ran. A new one is on probation
+until every component has been healthy for a while, then it is good. When the
+file cannot be used, the gateway runs the last good one instead.`,
+		Args: takes(),
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.runGenerations(cmd.Context(), *asJSON) },
+	}
+}
+
+// generationRow is a generation without its text, as config generations --json
+// shows it.
+type generationRow struct {
+	N       uint64         `json:"n"`
+	Hash    string         `json:"hash"`
+	Time    time.Time      `json:"time"`
+	Source  config.Source  `json:"source"`
+	Verdict config.Verdict `json:"verdict"`
+	Reason  string         `json:"reason,omitempty"`
+	Running bool           `json:"running"`
+}
+
+func (a *app) runGenerations(ctx context.Context, asJSON bool) error {
+	p, err := a.profile()
+	if err != nil {
+		return err
+	}
+	rows, err := a.generations(ctx, p)
+	if err != nil {
+		return err
+	}
+	if asJSON {
+		return a.printJSON(rows)
+	}
+	if len(rows) == 0 {
+		a.printf("No config of profile %s has run yet.\n", p.Name)
+		return nil
+	}
+	pen := a.pen(a.Out)
+	var t table
+	t.row(heads(pen, "GENERATION", "SINCE", "VERDICT", "HASH", "")...)
+	for _, r := range rows {
+		note := r.Reason
+		if r.Running {
+			note = pen.good("running")
+		}
+		t.row(strconv.FormatUint(r.N, 10), r.Time.Local().Format(time.DateTime), pen.state(string(r.Verdict)), r.Hash[:min(12, len(r.Hash))], note)
+	}
+	t.print(a.Out)
+	return nil
+}
+
+// generations asks the gateway when it runs, else the store.
+func (a *app) generations(ctx context.Context, p profile.Profile) ([]generationRow, error) {
+	_, alive, err := running(p)
+	if err != nil {
+		return nil, err
+	}
+	rows := []generationRow{}
+	if alive {
+		var answer struct {
+			Generations []generationRow `json:"generations"`
+			Running     uint64          `json:"running"`
+		}
+		if err := a.call(ctx, p, "config.generations", nil, &answer); err != nil {
+			return nil, err
+		}
+		for _, r := range answer.Generations {
+			r.Running = r.N == answer.Running
+			rows = append(rows, r)
+		}
+		return rows, nil
+	}
+	err = withStore(p, true, func(s *store.Store) error {
+		list, err := config.NewGenerations(s).List()
+		for _, g := range list {
+			rows = append(rows, generationRow{N: g.N, Hash: g.Hash, Time: g.Time, Source: g.Source, Verdict: g.Verdict, Reason: g.Reason})
+		}
+		return err
+	})
+	if errors.Is(err, fs.ErrNotExist) {
+		return rows, nil
+	}
+	return rows, err
+}
+
+func newConfigDiffCmd(a *app, asJSON *bool) *cobra.Command {
+	return &cobra.Command{
+		Use:   "diff [FROM] [TO]",
+		Short: "What differs between two generations, or one and the file",
+		Long: `diff compares two generations. Without TO the second is the config file as it is
+now; without FROM the first is the last good generation. Secrets are hidden.`,
+		Example: `  clawdbot config diff        # what changed since the config was last good
+  clawdbot config diff 3 5`,
+		Args: takes("[FROM]", "[TO]"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			var ask diffParams
+			for n, to := range []*uint64{&ask.From, &ask.To} {
+				if n >= len(args) {
+					break
+				}
+				number, err := strconv.ParseUint(args[n], 10, 64)
+				if err != nil || number == 0 {
+					return usage(cmd, "%q is not the number of a generation", args[n])
+				}
+				*to = number
+			}
+			return a.runConfigDiff(cmd.Context(), ask, *asJSON)
+		},
+	}
+}
+
+// diffParams are those of the method config.diff. From 0 is the last good
+// generation, To 0 the file.
+type diffParams struct {
+	From uint64 `json:"from,omitempty"`
+	To   uint64 `json:"to,omitempty"`
+}
+
+// diffAnswer is the answer of the method config.diff. Diff is unified, with
+// secrets hidden, and empty when nothing differs.
+type diffAnswer struct {
+	From string `json:"from"`
+	To   string `json:"to"`
+	Diff string `json:"diff"`
+}
+
+func (a *app) runConfigDiff(ctx context.Context, ask diffParams, asJSON bool) error {
+	p, err := a.profile()
+	if err != nil {
+		return err
+	}
+	_, alive, err := running(p)
+	if err != nil {
+		return err
+	}
+	var answer diffAnswer
+	if alive {
+		err = a.call(ctx, p, "config.diff", ask, &answer)
+	} else {
+		err = withStore(p, true, func(s *store.Store) error {
+			answer, err = diffGenerations(p, config.NewGenerations(s), ask)
+			return err
+		})
+	}
+	switch {
+	case errors.Is(err, config.ErrNoGeneration):
+		return &exitError{exitFailed, err, p.Command("config generations")}
+	case errors.Is(err, fs.ErrNotExist):
+		return &exitError{exitFailed, fmt.Errorf("no config of profile %s has run yet, so there is nothing to compare with", p.Name), p.Command("gateway")}
+	case err != nil:
+		return err
+	}
+	if asJSON {
+		return a.printJSON(answer)
+	}
+	if answer.Diff == "" {
+		a.printf("%s and %s are the same.\n", answer.From, answer.To)
+		return nil
+	}
+	a.printDiff(answer.Diff)
+	return nil
+}
+
+func diffGenerations(p profile.Profile, gens config.Generations, ask diffParams) (diffAnswer, error) {
+	from, err := gens.LastGood()
+	if ask.From != 0 {
+		from, err = gens.Get(ask.From)
+	}
+	if err != nil {
+		return diffAnswer{}, err
+	}
+	answer := diffAnswer{From: fmt.Sprintf("generation %d", from.N)}
+	if ask.To == 0 {
+		loaded, err := p.Load()
+		if loaded == nil {
+			return diffAnswer{}, err
+		}
+		answer.To = p.ConfigPath
+		answer.Diff = config.Diff(answer.From, from.Text(), answer.To, loaded.Text)
+		return answer, nil
+	}
+	to, err := gens.Get(ask.To)
+	if err != nil {
+		return diffAnswer{}, err
+	}
+	answer.To = fmt.Sprintf("generation %d", to.N)
+	answer.Diff = config.Diff(answer.From, from.Text(), answer.To, to.Text())
+	return answer, nil
+}

@@ -1,0 +1,203 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+	"time"
+
+	"clawdbot/browser"
+	"clawdbot/bus/msg"
+	"clawdbot/cmd/clawdbot/internal/setup"
+	"clawdbot/profile"
+	"clawdbot/profile/config"
+	"clawdbot/profile/proc"
+	"clawdbot/profile/service"
+)
+
+func (s *patient) checkConfig(context.Context) []finding {
+	var invalid *config.Error
+	switch {
+	case errors.As(s.file.err, &invalid):
+		var found []finding
+		for _, i := range invalid.Issues {
+			found = append(found, finding{Severity: problem, Text: i.String(), Try: s.Command("config validate")})
+		}
+		return found
+	case s.file.err != nil:
+		return []finding{{Severity: problem, Text: oneLine(s.file.err.Error())}}
+	case !s.file.Exists:
+		return []finding{{Severity: problem, Text: "the profile is not set up", Try: s.Command("setup"), fix: s.setUp}}
+	}
+	var found []finding
+	for _, w := range s.file.Warnings {
+		found = append(found, finding{Severity: note, Text: w.String()})
+	}
+	return found
+}
+
+func (s *patient) setUp(context.Context) (string, error) {
+	done, err := setup.Run(s.Profile, setup.Options{})
+	return fmt.Sprintf("set up with base port %d", done.Ports.Gateway), err
+}
+
+// checkRegistry looks for entries of profiles that are gone, and for a gateway
+// of this one that ended without a word.
+func (s *patient) checkRegistry(context.Context) []finding {
+	var found []finding
+	list, err := s.Registry.List()
+	if err != nil {
+		for line := range strings.Lines(err.Error()) {
+			found = append(found, finding{Severity: problem, Text: strings.TrimSpace(line), Try: "clawdbot --profile <its name> setup, after removing the file"})
+		}
+	}
+	for _, i := range list {
+		if _, err := os.Stat(i.StateDir); errors.Is(err, fs.ErrNotExist) && !i.Alive() {
+			found = append(found, finding{
+				Severity: problem, Text: fmt.Sprintf("profile %s is registered, but its state folder %s is gone", i.Profile, s.short(i.StateDir)),
+				fix: func(context.Context) (string, error) { return "forgotten", s.Registry.Remove(i.Profile) },
+			})
+		}
+	}
+	if s.now.Is(s.Profile) && s.now.Process.PID != 0 && !s.alive {
+		found = append(found, finding{
+			Severity: problem, Text: fmt.Sprintf("the gateway ended without a word: process %d is gone", s.now.Process.PID),
+			Try: s.Command("logs"), fix: s.forgetProcess,
+		})
+	}
+	return found
+}
+
+// forgetProcess takes a dead process off the registry, unless a gateway started
+// meanwhile.
+func (s *patient) forgetProcess(context.Context) (string, error) {
+	_, err := s.Registry.Update(func(all []profile.Instance) (profile.Instance, error) {
+		for _, i := range all {
+			if i.Is(s.Profile) && i.Process == s.now.Process {
+				i.Process, i.StoppedAt = proc.Identity{}, time.Now()
+				return i, nil
+			}
+		}
+		return profile.Instance{}, errors.New("the registry has changed meanwhile")
+	})
+	return "noted as stopped", err
+}
+
+// checkIsolation tells what this profile shares; two others are theirs.
+func (s *patient) checkIsolation(context.Context) []finding {
+	known, err := s.Known()
+	if err != nil {
+		return []finding{{Severity: problem, Text: oneLine(err.Error())}}
+	}
+	var found []finding
+	for _, o := range profile.Audit(known) {
+		if o.A == s.Name || o.B == s.Name {
+			found = append(found, finding{Severity: problem, Text: o.Detail, Try: o.Try})
+		}
+	}
+	return found
+}
+
+func (s *patient) checkPorts(context.Context) []finding {
+	set := s.now.Ports
+	if !s.alive && s.file.err == nil {
+		var err error
+		if set, _, err = s.PlanPorts(s.file.Config, 0); err != nil {
+			return []finding{{Severity: problem, Text: oneLine(err.Error()), Try: s.Command("ports")}}
+		}
+	}
+	var found []finding
+	for _, l := range set.Listeners() {
+		info, err := s.ExplainPort(l.Port)
+		if err != nil {
+			return append(found, finding{Severity: problem, Text: oneLine(err.Error())})
+		}
+		if info.State == profile.PortTaken {
+			found = append(found, finding{Severity: problem, Text: info.Summary, Try: info.Try})
+		}
+	}
+	return found
+}
+
+func (s *patient) checkBrowser(context.Context) []finding {
+	if s.file.err != nil || !s.file.Config.Browser.Enabled {
+		return nil
+	}
+	_, err := browser.Detect(s.file.Config.Browser, browser.Host{Path: s.env.Get("PATH"), Home: s.env.Home})
+	if err == nil {
+		return nil
+	}
+	return []finding{{Severity: problem, Text: err.Error(), Try: s.Command("config set browser.executablePath <path>")}}
+}
+
+func (s *patient) checkContext(context.Context) []finding {
+	c, err := natsContextOf(s.Profile)
+	if err != nil {
+		return []finding{{Severity: problem, Text: oneLine(err.Error()), Try: s.Command("setup")}}
+	}
+	wrong := c.wrong()
+	if wrong == "" {
+		return nil
+	}
+	return []finding{{
+		Severity: problem, Text: fmt.Sprintf("context %s of the NATS tools: %s", c.name, wrong), Try: s.Command("bus context"),
+		fix: func(context.Context) (string, error) { return "written", c.write(s.Profile) },
+	}}
+}
+
+func (s *patient) checkService(context.Context) []finding {
+	unit := s.view.unit
+	switch {
+	case errors.Is(s.view.unitErr, service.ErrNoManager):
+		return []finding{{Severity: note, Text: s.view.unitErr.Error() + ", so nothing starts the gateway again", Try: "clawdbot up " + s.Name}}
+	case s.view.unitErr != nil:
+		return []finding{{Severity: problem, Text: oneLine(s.view.unitErr.Error())}}
+	case !unit.Installed:
+		return []finding{{Severity: note, Text: "not installed, so nothing starts the gateway again", Try: s.Command("gateway install")}}
+	}
+	var found []finding
+	changed, err := s.outdated(s.Profile)
+	switch {
+	case err != nil:
+		found = append(found, finding{Severity: problem, Text: oneLine(err.Error())})
+	case changed:
+		found = append(found, finding{
+			Severity: problem, Text: unit.Unit + " is not as this version would write it", Try: s.Command("gateway install"), fix: s.renewUnit,
+		})
+	}
+	if unit.State == "failed" {
+		text := fmt.Sprintf("%s failed: %s, status %d", unit.Unit, unit.Result, unit.ExecMainStatus)
+		found = append(found, finding{Severity: problem, Text: text, Try: s.Command("logs") + " && " + s.Command("gateway start")})
+	}
+	return found
+}
+
+func (s *patient) renewUnit(ctx context.Context) (string, error) {
+	change, err := s.installService(ctx, s.Profile, false)
+	return fmt.Sprintf("%s; it is taken up with: %s", change.Action, s.Command("gateway restart")), err
+}
+
+func (s *patient) checkGateway(context.Context) []finding {
+	r := s.view.report
+	if !r.Gateway.Reachable {
+		return []finding{{Severity: problem, Text: "not reachable: " + s.view.why.Reason, Try: s.view.why.Try}}
+	}
+	var found []finding
+	for _, c := range r.Components {
+		if c.State == msg.StateDegraded || c.State == msg.StateFailed {
+			found = append(found, finding{Severity: problem, Text: fmt.Sprintf("%s is %s: %s", c.Name, c.State, c.Detail), Try: s.Command("logs")})
+		}
+	}
+	if r.Config.Source != string(config.FromFile) {
+		found = append(found, finding{Severity: problem, Text: "the config file is not in use: " + strings.Join(r.Config.Warnings, "; "), Try: s.Command("config validate")})
+	}
+	for _, p := range r.Peers {
+		if alarming(p.Verdict) {
+			found = append(found, finding{Severity: note, Text: fmt.Sprintf("peer %s is %s: %s", p.Profile, p.Verdict, p.Reason)})
+		}
+	}
+	return found
+}

@@ -1,0 +1,95 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"clawdbot/cmd/clawdbot/internal/setup"
+	"clawdbot/profile"
+	"clawdbot/profile/config"
+	"clawdbot/profile/ports"
+	"clawdbot/profile/store"
+)
+
+// exitCode is what the process returns; the numbers from 64 on are those of
+// sysexits(3).
+type exitCode int
+
+const (
+	exitFailed      exitCode = 1
+	exitUsage       exitCode = 2
+	exitUnreachable exitCode = 3
+	exitTryAgain    exitCode = 75
+	exitConfig      exitCode = 78
+)
+
+// exitError is an error that chooses the exit code. Try is the command that
+// helps, or "".
+type exitError struct {
+	Code exitCode
+	Err  error
+	Try  string
+}
+
+func (e *exitError) Error() string { return e.Err.Error() }
+func (e *exitError) Unwrap() error { return e.Err }
+
+func usage(cmd *cobra.Command, format string, args ...any) error {
+	return &exitError{exitUsage, fmt.Errorf(format, args...), cmd.CommandPath() + " --help"}
+}
+
+// report prints the error of a command and returns the process's exit code.
+func (a *app) report(err error) int {
+	if err == nil {
+		return 0
+	}
+	e := asExit(err)
+	pen := a.pen(a.Err)
+	fmt.Fprintf(a.Err, "%s %s\n", pen.bad("clawdbot:"), oneLine(e.Error()))
+	if e.Try != "" {
+		fmt.Fprintf(a.Err, "%s %s\n", pen.dim("try:"), e.Try)
+	}
+	return int(e.Code)
+}
+
+// asExit finds the exit code of an error that does not choose one itself.
+func asExit(err error) *exitError {
+	var e *exitError
+	if errors.As(err, &e) {
+		return &exitError{e.Code, err, e.Try}
+	}
+	var invalid *config.Error
+	var option *setup.OptionError
+	switch {
+	case errors.As(err, &option):
+		return &exitError{exitUsage, err, option.Try}
+	case errors.Is(err, profile.ErrName):
+		return &exitError{exitUsage, err, ""}
+	case anyIs(err, config.ErrChanged, ports.ErrNoBlock, store.ErrLocked, store.ErrFull, syscall.ENOSPC):
+		return &exitError{exitTryAgain, err, ""}
+	case errors.As(err, &invalid), anyIs(err, profile.ErrPort, setup.ErrFolder, store.ErrReadOnly, fs.ErrPermission):
+		return &exitError{exitConfig, err, ""}
+	}
+	return &exitError{exitFailed, err, ""}
+}
+
+func anyIs(err error, targets ...error) bool {
+	return slices.ContainsFunc(targets, func(target error) bool { return errors.Is(err, target) })
+}
+
+// warn prints sentences that a person should know of, beside the result.
+func (a *app) warn(sentences ...string) {
+	pen := a.pen(a.Err)
+	for _, s := range sentences {
+		fmt.Fprintf(a.Err, "%s %s\n", pen.warn("clawdbot: warning:"), oneLine(s))
+	}
+}
+
+// oneLine keeps an error that was joined of several on one line.
+func oneLine(s string) string { return strings.ReplaceAll(strings.TrimSpace(s), "\n", "; ") }

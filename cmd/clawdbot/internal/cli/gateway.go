@@ -1,0 +1,95 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"clawdbot/cmd/clawdbot/internal/daemon"
+	"clawdbot/cmd/clawdbot/internal/setup"
+	"clawdbot/profile"
+	"clawdbot/profile/ports"
+)
+
+// gatewayOptions are the flags of `gateway` and `gateway run`.
+type gatewayOptions struct {
+	port  int
+	force bool
+}
+
+func newGatewayCmd(a *app) *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "gateway", Short: "Run this profile's gateway, or manage its service", GroupID: groupStart,
+		Long: `Runs the gateway of this profile in the foreground until Ctrl-C. A profile
+that was not set up is set up with defaults first.
+
+With a verb it manages the gateway's service instead.`,
+		Example: `  clawdbot gateway
+  clawdbot --profile rescue gateway --port 19001
+  clawdbot gateway install && clawdbot gateway start`,
+		Args: cobra.ArbitraryArgs,
+	}
+	o := runFlags(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if len(args) > 0 {
+			return helpOrUnknown(cmd, args)
+		}
+		return runGateway(cmd.Context(), a, *o)
+	}
+	verb := &cobra.Command{Use: "run", Short: "Run the gateway in the foreground", Args: cobra.NoArgs}
+	verbFlags := runFlags(verb)
+	verb.RunE = func(cmd *cobra.Command, _ []string) error { return runGateway(cmd.Context(), a, *verbFlags) }
+	cmd.AddCommand(verb)
+	cmd.AddCommand(newServiceCmds(a)...)
+	return cmd
+}
+
+func runFlags(cmd *cobra.Command) *gatewayOptions {
+	o := &gatewayOptions{}
+	cmd.Flags().IntVar(&o.port, "port", 0, "base port; the other ports follow from it")
+	cmd.Flags().BoolVar(&o.force, "force", false, "end a gateway of this profile that runs already")
+	return o
+}
+
+func runGateway(ctx context.Context, a *app, o gatewayOptions) error {
+	p, err := profile.Resolve(a.flags, a.env)
+	if err != nil {
+		return err
+	}
+	if o.port != 0 {
+		if _, err := ports.Derive(o.port); err != nil {
+			return &exitError{exitUsage, fmt.Errorf("--port: %w", err), ""}
+		}
+	}
+	if err := setUpMissing(a, p, o.port); err != nil {
+		return err
+	}
+	err = daemon.Run(ctx, daemon.Options{
+		Profile: p, Port: o.port, Force: o.force, Version: a.version, Console: a.Err, Color: bool(a.pen(a.Err)),
+	})
+	var refused *daemon.StartError
+	if errors.As(err, &refused) {
+		code := exitTryAgain
+		if refused.Config {
+			code = exitConfig
+		}
+		return &exitError{code, refused.Err, refused.Try}
+	}
+	return err
+}
+
+// setUpMissing makes a profile with defaults when there is none, and says so.
+func setUpMissing(a *app, p profile.Profile, port int) error {
+	loaded, err := p.Load()
+	if err != nil || loaded.Exists {
+		return nil // the daemon tells what is wrong with a config
+	}
+	res, err := setup.Run(p, setup.Options{Port: port})
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(a.Err, "clawdbot: profile %s was not set up: made %s with defaults, base port %d\n", p.Name, res.ConfigPath, res.Ports.Gateway)
+	return nil
+}

@@ -1,0 +1,123 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"clawdbot/profile"
+	"clawdbot/profile/service"
+)
+
+func newServiceStatusCmd(a *app) *cobra.Command {
+	var o lookOptions
+	cmd := &cobra.Command{
+		Use:   "status",
+		Short: "What the service manager says, and whether the gateway answers",
+		Args:  takes(),
+		RunE:  func(cmd *cobra.Command, _ []string) error { return a.runServiceStatus(cmd.Context(), o) },
+	}
+	o.register(cmd)
+	return cmd
+}
+
+// serviceReport is gateway status --json. Error is why the manager could not
+// be asked, Outdated that an install would change the unit.
+type serviceReport struct {
+	Profile  string         `json:"profile"`
+	Service  service.Status `json:"service"`
+	Outdated bool           `json:"outdated"`
+	Error    string         `json:"error,omitempty"`
+	Gateway  gatewayStatus  `json:"gateway"`
+}
+
+func (a *app) runServiceStatus(ctx context.Context, o lookOptions) error {
+	p, err := a.profile()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, o.timeout)
+	defer cancel()
+	view := a.status(ctx, p)
+	r := serviceReport{Profile: p.Name, Service: view.unit, Gateway: view.report.Gateway}
+	if view.unitErr != nil {
+		r.Error = oneLine(view.unitErr.Error())
+	}
+	if view.unit.Installed {
+		if r.Outdated, err = a.outdated(p); err != nil {
+			return err
+		}
+	}
+	if o.json {
+		err = a.printJSON(r)
+	} else {
+		a.printService(p, r, view.why)
+	}
+	if err != nil || r.Gateway.Reachable {
+		return err
+	}
+	return view.why.unreachable(p)
+}
+
+func (a *app) outdated(p profile.Profile) (bool, error) {
+	host, err := a.serviceHost()
+	if err != nil {
+		return false, err
+	}
+	changed, _, err := host.Outdated(serviceSpec(p))
+	return changed, err
+}
+
+func (a *app) printService(p profile.Profile, r serviceReport, why outlook) {
+	pen := a.pen(a.Out)
+	verdict := string(r.Gateway.Verdict)
+	line := pen.bold(r.Profile) + " is " + pen.state(verdict)
+	if r.Gateway.PID != 0 {
+		line += pen.dim(fmt.Sprintf("  up %s, pid %d", duration(r.Gateway.UptimeMs), r.Gateway.PID))
+	}
+	a.wrapped(pen.dot(verdict)+" ", line)
+	if why.Reason != "" {
+		a.wrapped("  ", why.Reason)
+	}
+	s := r.Service
+	a.wrapped(pen.dim("  service  "), serviceLine(serviceStatus{s.Manager, s.Unit, s.Installed, s.Active}))
+	switch {
+	case r.Error != "":
+		a.wrapped(pen.dim("  manager  "), r.Error)
+	case s.Installed:
+		a.wrapped(pen.dim("  manager  "), managerLine(s))
+	}
+	if r.Gateway.Reachable && s.Installed && r.Error == "" && s.PID != r.Gateway.PID {
+		a.wrapped(pen.warn("! "), "the gateway that answers was not started by the service")
+	}
+	if r.Outdated {
+		a.wrapped(pen.warn("! "), "the unit is not as this version would write it")
+		a.printf("%s %s\n", pen.dim("try:"), p.Command("gateway install"))
+	}
+}
+
+// managerLine is what the manager knows of an installed unit.
+func managerLine(s service.Status) string {
+	line := string(s.Manager) + ": " + s.State
+	if s.SubState != "" {
+		line += " (" + s.SubState + ")"
+	}
+	if s.Text != "" {
+		line += ", " + s.Text
+	}
+	switch s.ExecMainCode {
+	case "":
+	case "exited":
+		line += fmt.Sprintf(", last exit status %d", s.ExecMainStatus)
+	default:
+		line += fmt.Sprintf(", last run %s by signal %d", s.ExecMainCode, s.ExecMainStatus)
+	}
+	if s.Restarts > 0 {
+		line += fmt.Sprintf(", %s since the start", count(s.Restarts, "restart"))
+	}
+	if !s.Enabled {
+		line += ", does not start with your session"
+	}
+	return line
+}

@@ -1,0 +1,224 @@
+// Package cli is the command line, one file per command. A command only
+// parses; what it does stands in a run function that takes its options.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"clawdbot/profile"
+)
+
+// Streams are a command's input and outputs.
+type Streams struct {
+	In  io.Reader
+	Out io.Writer
+	Err io.Writer
+}
+
+// app is what every command is made with.
+type app struct {
+	Streams
+	env     profile.Env
+	version string
+	flags   profile.Flags
+	noColor bool
+}
+
+// Run runs the command line and returns the process's exit code.
+func Run(ctx context.Context, args []string, streams Streams, version string) int {
+	a := &app{Streams: streams, version: version}
+	var err error
+	if a.env, err = profile.OSEnv(); err == nil {
+		root := newRoot(a)
+		root.SetArgs(args)
+		err = root.ExecuteContext(ctx)
+	}
+	return a.report(err)
+}
+
+// Groups of commands in the help.
+const (
+	groupStart = "start"
+	groupLook  = "look"
+	groupWork  = "work"
+	groupMore  = "more"
+)
+
+// usageTemplate is cobra's own with fewer lines, for text/template.
+const usageTemplate = `Usage:
+  {{if .HasAvailableSubCommands}}{{.CommandPath}} COMMAND [flags]{{else}}{{.UseLine}}{{end}}
+{{- if .HasExample}}
+
+Examples:
+{{.Example}}
+{{- end}}
+{{- if .HasAvailableSubCommands}}{{$cmds := .Commands}}
+{{- range $group := .Groups}}
+
+{{.Title}}
+{{- range $cmds}}{{if and (eq .GroupID $group.ID) .IsAvailableCommand}}
+  {{rpad .Name .NamePadding}}  {{.Short}}{{end}}{{end}}{{end}}
+{{- if not .AllChildCommandsHaveGroup}}
+
+Commands:
+{{- range $cmds}}{{if and (eq .GroupID "") .IsAvailableCommand}}
+  {{rpad .Name .NamePadding}}  {{.Short}}{{end}}{{end}}{{end}}{{end}}
+{{- if .HasAvailableLocalFlags}}
+
+Flags:
+{{.LocalFlags.FlagUsages | trimTrailingWhitespaces}}
+{{- end}}
+{{- if .HasAvailableInheritedFlags}}
+
+Flags of every command:
+{{.InheritedFlags.FlagUsages | trimTrailingWhitespaces}}
+{{- end}}
+{{- if .HasAvailableSubCommands}}
+
+{{.CommandPath}} COMMAND --help tells more about one.
+{{- end}}
+`
+
+func newRoot(a *app) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "clawdbot",
+		Short: "Gateways that watch each other",
+		Long: `clawdbot runs gateways on this host. Each one is a profile with a config,
+state, workspace and ports of its own; profiles find each other and watch
+each other, so that one can tell, and help, when another one fails.
+
+The first steps:
+
+  clawdbot onboard                   a few questions, then a gateway that runs
+  clawdbot status                    is it well?
+  clawdbot --profile rescue setup    a second profile that watches the first
+
+Without --profile a command speaks of the default profile (~/.clawdbot).`,
+		Version: a.version,
+		Args:    cobra.ArbitraryArgs,
+		RunE:    helpOrUnknown,
+
+		SilenceErrors: true, SilenceUsage: true, DisableSuggestions: true,
+	}
+	root.SetIn(a.In)
+	root.SetOut(a.Out)
+	root.SetErr(a.Err)
+	root.SetVersionTemplate("clawdbot {{.Version}}\n")
+	root.SetFlagErrorFunc(flagError)
+	flags := root.PersistentFlags()
+	flags.StringVar(&a.flags.Profile, "profile", "", "`NAME` of the profile to speak of")
+	flags.BoolVar(&a.flags.Dev, "dev", false, "the same as --profile dev")
+	flags.BoolVar(&a.noColor, "no-color", false, "plain text, as with NO_COLOR set")
+	flags.SortFlags = false
+	root.AddGroup(
+		&cobra.Group{ID: groupStart, Title: "Set up and run:"},
+		&cobra.Group{ID: groupLook, Title: "Look:"},
+		&cobra.Group{ID: groupWork, Title: "Work with the parts:"},
+		&cobra.Group{ID: groupMore, Title: "More:"},
+	)
+	root.SetHelpCommandGroupID(groupMore)
+	root.SetCompletionCommandGroupID(groupMore)
+	root.SetUsageTemplate(usageTemplate)
+	root.AddCommand(
+		newSetupCmd(a), newOnboardCmd(a), newGatewayCmd(a), newUpCmd(a),
+		newStatusCmd(a), newHealthCmd(a), newDoctorCmd(a), newProfilesCmd(a), newPortsCmd(a), newLogsCmd(a),
+		newConfigCmd(a), newStateCmd(a), newBusCmd(a), newBrowserCmd(a),
+		newVersionCmd(a),
+	)
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd()
+	if completion, _, err := root.Find([]string{"completion"}); err == nil {
+		newGroup(completion)
+	}
+	_ = root.RegisterFlagCompletionFunc("profile", a.completeProfile) // fails only for a flag that is not there
+	return root
+}
+
+// profile is the profile that the flags and the environment choose. It prints
+// what was ignored on the way.
+func (a *app) profile() (profile.Profile, error) {
+	p, err := profile.Resolve(a.flags, a.env)
+	if err != nil {
+		return p, err
+	}
+	a.warn(p.Warnings...)
+	return p, nil
+}
+
+func (a *app) completeProfile(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	var names []string
+	if p, err := profile.Resolve(profile.Flags{}, a.env.Bare()); err == nil {
+		known, _ := p.Known() // nothing to offer is no error
+		for _, i := range known {
+			names = append(names, i.Profile)
+		}
+	}
+	return names, cobra.ShellCompDirectiveNoFileComp
+}
+
+// newGroup is a command that only holds others.
+func newGroup(cmd *cobra.Command, children ...*cobra.Command) *cobra.Command {
+	cmd.Args, cmd.RunE = cobra.ArbitraryArgs, helpOrUnknown
+	cmd.AddCommand(children...)
+	return cmd
+}
+
+// helpOrUnknown runs a command that only holds others: without a word behind
+// it that is a wish for help, with one it is a command that does not exist.
+func helpOrUnknown(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return cmd.Help()
+	}
+	cmd.SuggestionsMinimumDistance = 2
+	return usage(cmd, "unknown command %q for %q%s", args[0], cmd.CommandPath(), didYouMean(cmd.SuggestionsFor(args[0])))
+}
+
+func flagError(cmd *cobra.Command, err error) error {
+	var unknown *pflag.NotExistError
+	if !errors.As(err, &unknown) || unknown.GetSpecifiedShortnames() != "" {
+		return usage(cmd, "%w", err)
+	}
+	// Cobra finds near names among commands only, so the flags become some.
+	flags := cobra.Command{SuggestionsMinimumDistance: 2}
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		flags.AddCommand(&cobra.Command{Use: "--" + f.Name, Run: func(*cobra.Command, []string) {}})
+	})
+	name := "--" + unknown.GetSpecifiedName()
+	return usage(cmd, "unknown flag %s for %q%s", name, cmd.CommandPath(), didYouMean(flags.SuggestionsFor(name)))
+}
+
+func didYouMean(names []string) string {
+	if len(names) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("; did you mean %s?", strings.Join(names, " or "))
+}
+
+// takes checks the number of arguments. The names are those of the help; one
+// in brackets may be left out.
+func takes(names ...string) cobra.PositionalArgs {
+	least := 0
+	for _, n := range names {
+		if !strings.HasPrefix(n, "[") {
+			least++
+		}
+	}
+	return func(cmd *cobra.Command, args []string) error {
+		switch {
+		case len(args) < least:
+			return usage(cmd, "%s needs %s", cmd.CommandPath(), strings.Join(names[len(args):least], " and "))
+		case len(args) > len(names) && len(names) == 0:
+			return usage(cmd, "%s takes no arguments, got %q", cmd.CommandPath(), args[0])
+		case len(args) > len(names):
+			return usage(cmd, "%s takes %s, got %q as well", cmd.CommandPath(), strings.Join(names, " "), args[len(names)])
+		}
+		return nil
+	}
+}

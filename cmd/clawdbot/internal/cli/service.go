@@ -1,0 +1,63 @@
+package cli
+
+import (
+	"context"
+	"path/filepath"
+	"runtime"
+
+	"clawdbot/profile"
+	"clawdbot/profile/service"
+)
+
+// serviceHost is the service manager of this user.
+func (a *app) serviceHost() (*service.Host, error) {
+	return service.New(service.Native(runtime.GOOS), a.env.Get)
+}
+
+// serviceSpec is the unit of a profile. It names the profile, also the unnamed
+// one, so that nothing depends on the environment it is started in; paths that
+// were set by hand go into the unit.
+func serviceSpec(p profile.Profile) service.Spec {
+	spec := service.Spec{
+		Profile: p.Name, Exe: p.Env().Exe, Args: []string{"--profile", p.Name, "gateway", "run"},
+		Home: p.Env().Home, LogDir: filepath.Dir(p.LogFile()),
+	}
+	if p.ByHand() {
+		spec.Args = []string{"gateway", "run"}
+		spec.Env = map[string]string{
+			"CLAWDBOT_PROFILE": p.Name, "CLAWDBOT_STATE_DIR": p.StateDir, "CLAWDBOT_CONFIG_PATH": p.ConfigPath,
+		}
+	}
+	return spec
+}
+
+// installService installs the profile's unit and notes it in the host registry.
+func (a *app) installService(ctx context.Context, p profile.Profile, force bool) (service.Change, error) {
+	host, err := a.serviceHost()
+	if err != nil {
+		return service.Change{}, err
+	}
+	change, err := host.Install(ctx, serviceSpec(p), force)
+	if err != nil {
+		return change, err
+	}
+	return change, noteUnit(p, change.Unit)
+}
+
+// noteUnit writes the unit of a profile into the host registry; "" forgets it.
+func noteUnit(p profile.Profile, unit string) error {
+	i, err := p.Registry.Get(p.Name)
+	if err != nil || !i.Is(p) || i.Unit == unit {
+		return err
+	}
+	_, err = p.Registry.Update(func(all []profile.Instance) (profile.Instance, error) {
+		for _, now := range all {
+			if now.Is(p) {
+				i = now
+			}
+		}
+		i.Unit = unit
+		return i, nil
+	})
+	return err
+}

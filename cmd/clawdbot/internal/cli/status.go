@@ -1,0 +1,226 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"clawdbot/bus/msg"
+	"clawdbot/gateway/frame"
+	"clawdbot/profile"
+	"clawdbot/profile/config"
+	"clawdbot/profile/ports"
+	"clawdbot/profile/service"
+)
+
+// lookTimeout is how long a command that looks waits for the gateway.
+const lookTimeout = 3 * time.Second
+
+type lookOptions struct {
+	json    bool
+	timeout time.Duration
+}
+
+func (o *lookOptions) register(cmd *cobra.Command) {
+	o.timeout = lookTimeout
+	cmd.Flags().BoolVar(&o.json, "json", false, "print the result as JSON")
+	addTimeout(cmd, &o.timeout, "how long to wait for the gateway")
+}
+
+func newStatusCmd(a *app) *cobra.Command {
+	var o lookOptions
+	cmd := &cobra.Command{
+		Use:     "status",
+		Short:   "How a profile is: gateway, parts, peers, config",
+		GroupID: groupLook,
+		Long: `status tells how a profile's gateway is, whatever port it was started with, and
+never speaks of another profile's. When the gateway cannot be reached it exits
+with 3, says why, and tells from disk what there is to tell.`,
+		Example: `  clawdbot status
+  clawdbot --profile rescue status --json`,
+		Args: takes(),
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.runStatus(cmd.Context(), o) },
+	}
+	o.register(cmd)
+	return cmd
+}
+
+// statusReport is status --json. Its shape is stable: keys may come, but none
+// changes or goes.
+type statusReport struct {
+	Profile    string            `json:"profile"`
+	Version    string            `json:"version"` // of the gateway; of this program when it is not reachable
+	ConfigPath string            `json:"configPath"`
+	StateDir   string            `json:"stateDir"`
+	Workspace  string            `json:"workspace"`
+	Gateway    gatewayStatus     `json:"gateway"`
+	Ports      ports.Ports       `json:"ports"` // those in use, or those that a start would take
+	Components []componentStatus `json:"components"`
+	Peers      []peerStatus      `json:"peers"`
+	Service    serviceStatus     `json:"service"`
+	Config     frame.Generation  `json:"config"`
+	Incidents  incidentStatus    `json:"incidents"`
+}
+
+// gatewayStatus is the process. PID is 0 when none runs.
+type gatewayStatus struct {
+	URL       string      `json:"url"`
+	Reachable bool        `json:"reachable"`
+	PID       int         `json:"pid"`
+	UptimeMs  int64       `json:"uptimeMs"`
+	Verdict   msg.Verdict `json:"verdict"`
+}
+
+type componentStatus struct {
+	Name   string    `json:"name"`
+	State  msg.State `json:"state"`
+	Detail string    `json:"detail"`
+}
+
+// peerStatus is another profile as this gateway sees it. LastBeatMs is -1 when
+// no beat was heard.
+type peerStatus struct {
+	Profile    string      `json:"profile"`
+	Verdict    msg.Verdict `json:"verdict"`
+	Reason     string      `json:"reason"`
+	LastBeatMs int64       `json:"lastBeatMs"`
+	Generation uint64      `json:"generation"`
+}
+
+type serviceStatus struct {
+	Manager   service.Kind `json:"manager"`
+	Unit      string       `json:"unit"`
+	Installed bool         `json:"installed"`
+	Active    bool         `json:"active"`
+}
+
+// incidentStatus counts the incidents that are open. Last is the newest one's
+// id, null when there was none.
+type incidentStatus struct {
+	Open int     `json:"open"`
+	Last *string `json:"last"`
+}
+
+func (a *app) runStatus(ctx context.Context, o lookOptions) error {
+	p, err := a.profile()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, o.timeout)
+	defer cancel()
+	view := a.status(ctx, p)
+	if o.json {
+		err = a.printJSON(view.report)
+	} else {
+		a.printStatus(p, view)
+	}
+	if err != nil || view.report.Gateway.Reachable {
+		return err
+	}
+	return view.why.unreachable(p)
+}
+
+// outlook is why a gateway is not well. Try is the command that helps, or "".
+type outlook struct {
+	condition
+	Try string
+}
+
+func (w outlook) unreachable(p profile.Profile) error {
+	return &exitError{exitUnreachable, fmt.Errorf("the gateway of profile %s is not reachable: %s", p.Name, w.Reason), w.Try}
+}
+
+// statusView is the report with what is only for people.
+type statusView struct {
+	report  statusReport
+	why     outlook
+	unit    service.Status
+	unitErr error // why the service manager did not tell more of the unit
+}
+
+// status gathers everything at once; what it cannot find out is left out.
+func (a *app) status(ctx context.Context, p profile.Profile) statusView {
+	v := statusView{report: statusReport{
+		Profile: p.Name, Version: a.version, ConfigPath: p.ConfigPath, StateDir: p.StateDir, Workspace: p.Workspace,
+		Components: []componentStatus{}, Peers: []peerStatus{},
+	}}
+	var wg sync.WaitGroup
+	var file configFile
+	wg.Go(func() { v.unit, v.unitErr = a.serviceView(ctx, p) })
+	wg.Go(func() { file.Loaded, file.err = p.Load() })
+	snapshot, err := a.look(ctx, p)
+	wg.Wait()
+	r := &v.report
+	r.Service = serviceStatus{v.unit.Manager, v.unit.Unit, v.unit.Installed, v.unit.Active}
+	if file.err == nil && file.Config.Agents.Defaults.Workspace != "" {
+		r.Workspace = p.ExpandHome(file.Config.Agents.Defaults.Workspace)
+	}
+	if err != nil {
+		v.why = a.statusFromDisk(ctx, p, r, file, err)
+	} else {
+		v.why = r.take(snapshot.Health, file)
+	}
+	return v
+}
+
+// configFile is the config as it is on disk now, and why it cannot be used.
+type configFile struct {
+	*config.Loaded
+	err error
+}
+
+// look connects to the profile's gateway for what it tells a new client.
+func (a *app) look(ctx context.Context, p profile.Profile) (frame.Snapshot, error) {
+	c, err := a.dial(ctx, p)
+	if err != nil {
+		return frame.Snapshot{}, err
+	}
+	defer c.Close()
+	return c.Hello().Snapshot, nil
+}
+
+// take fills the report with what the gateway says.
+func (r *statusReport) take(h frame.Health, file configFile) outlook {
+	r.Version, r.Ports, r.Config = h.Version, h.Ports, h.Generation
+	why := verdictOf(h)
+	r.Gateway = gatewayStatus{
+		URL: gatewayURL(h.Ports), Reachable: true, PID: h.Gateway.PID, UptimeMs: h.Gateway.UptimeMs, Verdict: why.Verdict,
+	}
+	for _, c := range h.Components {
+		r.Components = append(r.Components, componentStatus(c))
+	}
+	for _, p := range h.Peers {
+		r.Peers = append(r.Peers, peerStatus{p.Profile, p.Verdict, p.Reason, p.LastBeatMs, p.Generation})
+	}
+	if file.err != nil && config.Source(h.Generation.Source) == config.FromFile { // it was broken since the start
+		r.Config.Warnings = append(r.Config.Warnings, "the file cannot be used any more: "+oneLine(file.err.Error()))
+	}
+	return outlook{condition: why}
+}
+
+func gatewayURL(set ports.Ports) string { return fmt.Sprintf("ws://127.0.0.1:%d", set.Gateway) }
+
+// beatLate is the age of a gateway's own last beat that tells that its
+// supervised loop, which beats every 250 ms, stands still.
+const beatLate = time.Second
+
+// verdictOf is what a gateway's own answer says of it.
+func verdictOf(h frame.Health) condition {
+	switch {
+	case h.Gateway.Phase == msg.PhaseStopping:
+		return condition{msg.VerdictStopped, "it is stopping: " + h.Gateway.Detail}
+	case h.Gateway.LastBeatMs > beatLate.Milliseconds():
+		return condition{msg.VerdictHung, fmt.Sprintf("its supervised loop stands still since %s", duration(h.Gateway.LastBeatMs))}
+	case h.Gateway.Phase != msg.PhaseReady:
+		return condition{msg.VerdictStarting, h.Gateway.Detail}
+	}
+	for _, c := range h.Components {
+		if c.State == msg.StateFailed || c.State == msg.StateDegraded {
+			return condition{msg.VerdictDegraded, c.Name + " is " + string(c.State)}
+		}
+	}
+	return condition{msg.VerdictOK, ""}
+}

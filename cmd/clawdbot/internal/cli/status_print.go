@@ -1,0 +1,208 @@
+package cli
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/charmbracelet/x/ansi"
+	"github.com/charmbracelet/x/term"
+
+	"clawdbot/bus/msg"
+	"clawdbot/profile"
+	"clawdbot/profile/config"
+	"clawdbot/profile/ports"
+)
+
+// maxWidth is the widest line of a report, in columns.
+const maxWidth = 80
+
+// width is how wide a report may be: that of the terminal, at most maxWidth.
+func (a *app) width() int {
+	f, ok := a.Out.(interface{ Fd() uintptr })
+	if !ok {
+		return maxWidth
+	}
+	w, _, err := term.GetSize(f.Fd())
+	if err != nil || w < 30 {
+		return maxWidth
+	}
+	return min(w, maxWidth)
+}
+
+// wrapped prints text behind a first column, wrapped into the lines under it.
+func (a *app) wrapped(first, text string) {
+	indent := ansi.StringWidth(first)
+	lines := strings.Split(ansi.Wrap(text, max(a.width()-indent, 20), ""), "\n")
+	for n, line := range lines {
+		if n > 0 {
+			first = strings.Repeat(" ", indent)
+		}
+		a.printf("%s\n", strings.TrimRight(first+line, " "))
+	}
+}
+
+// dot is a point in the colour of the state.
+func (p pen) dot(state string) string {
+	colour := p.state(state)
+	return strings.Replace(colour, state, "●", 1)
+}
+
+func (a *app) printStatus(p profile.Profile, v statusView) {
+	pen, r, why := a.pen(a.Out), v.report, v.why
+	verdict := string(r.Gateway.Verdict)
+	line := pen.bold(r.Profile) + " is " + pen.state(verdict)
+	if r.Gateway.PID != 0 {
+		line += pen.dim(fmt.Sprintf("  up %s, pid %d, version %s", duration(r.Gateway.UptimeMs), r.Gateway.PID, r.Version))
+	}
+	a.wrapped(pen.dot(verdict)+" ", line)
+	if why.Reason != "" {
+		a.wrapped("  ", why.Reason)
+	}
+	a.printf("\n")
+	for _, l := range portLines(r.Ports) {
+		a.wrapped(pen.dim(fmt.Sprintf("  %-11s", l[0])), l[1])
+	}
+	a.printComponents(r.Components)
+	a.printPeers(r.Peers)
+	a.printf("\n")
+	a.wrapped(pen.dim("  service    "), serviceLine(r.Service))
+	a.printConfig(r)
+	a.wrapped(pen.dim("  state      "), a.short(r.StateDir))
+	a.wrapped(pen.dim("  workspace  "), a.short(r.Workspace))
+	if !r.Gateway.Reachable {
+		return // the error says what to try
+	}
+	for _, try := range a.statusHints(p, r) {
+		a.printf("%s %s\n", pen.dim("try:"), try)
+	}
+}
+
+// portLines names the ports, those of a person's own programs first.
+func portLines(set ports.Ports) [][2]string {
+	if set.Gateway == 0 {
+		return [][2]string{{"ports", "none planned"}}
+	}
+	lines := [][2]string{
+		{"gateway", gatewayURL(set)},
+		{"ports", fmt.Sprintf("bridge %d, browser %d, canvas %d", set.Bridge, set.Browser, set.Canvas)},
+		{"", fmt.Sprintf("bus %d, link %d, cdp %d-%d", set.Bus, set.Link, set.CDP.From, set.CDP.To)},
+	}
+	for _, off := range []struct {
+		name string
+		port int
+	}{{"monitor", set.Monitor}, {"websocket", set.WebSocket}} {
+		if off.port != 0 {
+			lines = append(lines, [2]string{"", fmt.Sprintf("bus %s %d", off.name, off.port)})
+		}
+	}
+	return lines
+}
+
+func (a *app) printComponents(list []componentStatus) {
+	pen := a.pen(a.Out)
+	if len(list) > 0 {
+		a.printf("\n")
+	}
+	for _, c := range list {
+		detail := c.Detail
+		if c.State == msg.StateOK || c.State == msg.StateOff {
+			detail = pen.dim(detail)
+		}
+		a.wrapped(fmt.Sprintf("%s %-10s %s ", pen.dot(string(c.State)), c.Name, padded(pen, string(c.State))), detail)
+	}
+}
+
+func (a *app) printPeers(list []peerStatus) {
+	pen := a.pen(a.Out)
+	if len(list) > 0 {
+		a.printf("\n")
+	}
+	for _, p := range list {
+		text := p.Reason
+		if p.LastBeatMs >= 0 {
+			beat := fmt.Sprintf("last beat %s ago, generation %d", duration(p.LastBeatMs), p.Generation)
+			text = strings.TrimPrefix(text+"; "+pen.dim(beat), "; ")
+		}
+		a.wrapped(fmt.Sprintf("%s peer %-5s %s ", pen.dot(string(p.Verdict)), p.Profile, padded(pen, string(p.Verdict))), text)
+	}
+}
+
+// padded is a state's word as a column of its own.
+func padded(p pen, word string) string {
+	return p.state(word) + strings.Repeat(" ", max(0, 8-len(word)))
+}
+
+func serviceLine(s serviceStatus) string {
+	switch {
+	case !s.Installed:
+		return "not installed"
+	case s.Active:
+		return s.Unit + ", active"
+	}
+	return s.Unit + ", not active"
+}
+
+func (a *app) printConfig(r statusReport) {
+	pen := a.pen(a.Out)
+	text := a.short(r.ConfigPath)
+	switch g := r.Config; {
+	case g.Generation != 0 && g.Source == string(config.FromFile):
+		text += fmt.Sprintf(", generation %d, %s", g.Generation, pen.state(g.Verdict))
+	case g.Generation != 0:
+		text += fmt.Sprintf(", %s: generation %d from %s, %s", pen.bad("not in use"), g.Generation, g.Source, pen.state(g.Verdict))
+	case g.Source == string(config.FromSafeMode):
+		text += ", " + pen.bad("not in use: safe mode")
+	default:
+		text += ", has not run yet"
+	}
+	a.wrapped(pen.dim("  config     "), text)
+	for _, w := range r.Config.Warnings {
+		a.wrapped("  "+pen.warn("!")+"          ", w)
+	}
+}
+
+// statusHints are the commands that help a gateway that answers.
+func (a *app) statusHints(p profile.Profile, r statusReport) []string {
+	var hints []string
+	if len(r.Config.Warnings) > 0 {
+		hints = append(hints, p.Command("config validate"))
+	}
+	if r.Gateway.Verdict == msg.VerdictDegraded || r.Gateway.Verdict == msg.VerdictHung {
+		hints = append(hints, p.Command("doctor"))
+	}
+	if r.Version != a.version { // the program was replaced since the gateway started
+		hints = append(hints, p.Command("gateway restart"))
+	}
+	known, _ := p.Registry.List() // a peer that is not there cannot be asked
+	for _, peer := range r.Peers {
+		for _, i := range known {
+			if i.Bus == peer.Profile && alarming(peer.Verdict) {
+				hints = append(hints, profile.Profile{Name: i.Profile}.Command("status"))
+			}
+		}
+	}
+	return hints
+}
+
+// alarming says whether a verdict on a peer calls for a look.
+func alarming(v msg.Verdict) bool {
+	return slices.Contains([]msg.Verdict{msg.VerdictSuspect, msg.VerdictDegraded, msg.VerdictDown, msg.VerdictHung}, v)
+}
+
+// duration is a span of milliseconds in words.
+func duration(ms int64) string {
+	d := time.Duration(ms) * time.Millisecond
+	switch {
+	case d < time.Second:
+		return fmt.Sprintf("%d ms", ms)
+	case d < time.Minute:
+		return fmt.Sprintf("%d s", d/time.Second)
+	case d < time.Hour:
+		return fmt.Sprintf("%d min %d s", d/time.Minute, d%time.Minute/time.Second)
+	case d < 24*time.Hour:
+		return fmt.Sprintf("%d h %d min", d/time.Hour, d%time.Hour/time.Minute)
+	}
+	return fmt.Sprintf("%d d %d h", d/(24*time.Hour), d%(24*time.Hour)/time.Hour)
+}

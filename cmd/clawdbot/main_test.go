@@ -1,0 +1,134 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"clawdbot/profile"
+	"clawdbot/profile/config"
+	"clawdbot/profile/ports"
+	"clawdbot/profile/store"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){
+		"clawdbot": func() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) },
+	})
+}
+
+// TestScript runs the journeys in testdata/script, each on a home of its own.
+// BASE1 and BASE2 are base ports of two blocks that are free and far from
+// those that a user's own profiles have.
+func TestScript(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir: filepath.Join("testdata", "script"),
+		Setup: func(env *testscript.Env) error {
+			home := filepath.Join(env.WorkDir, "home")
+			if err := os.Mkdir(home, 0o700); err != nil {
+				return err
+			}
+			env.Setenv("HOME", home)
+			first, second := freeBlocks(t)
+			env.Setenv("BASE1", strconv.Itoa(first))
+			env.Setenv("BASE2", strconv.Itoa(second))
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"exits": exits, "listen": listen, "mode": mode, "remember": remember, "ready": ready,
+		},
+	})
+}
+
+// freeBlocks returns two base ports, a block apart, below the range that
+// systems hand out to clients.
+func freeBlocks(t *testing.T) (first, second int) {
+	for range 100 {
+		first = 20000 + rand.IntN(11000)
+		second = first + ports.Step
+		if free(first) && free(second) {
+			return first, second
+		}
+	}
+	t.Fatal("no two free blocks of ports")
+	return 0, 0
+}
+
+func free(base int) bool {
+	for port := base; port <= base+ports.OffsetWebSocket; port++ {
+		if profile.InUse(port) {
+			return false
+		}
+	}
+	return true
+}
+
+// exits runs a program that must end with the exit code: exits 78 clawdbot …
+func exits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits code program [args]")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	got := 0
+	err = ts.Exec(args[1], args[2:]...)
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		got = exit.ExitCode()
+	} else {
+		ts.Check(err)
+	}
+	if got != want {
+		ts.Fatalf("%v: exit code %d, want %d", args[1:], got, want)
+	}
+}
+
+// listen holds a port until the script ends: listen port
+func listen(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: listen port")
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:"+args[0])
+	ts.Check(err)
+	ts.Defer(func() { _ = l.Close() })
+}
+
+// mode checks a file's permissions: mode 600 file
+func mode(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: mode octal file")
+	}
+	info, err := os.Stat(ts.MkAbs(args[1]))
+	ts.Check(err)
+	if got := fmt.Sprintf("%o", info.Mode().Perm()); got != args[0] {
+		ts.Fatalf("%s has mode %s, want %s", args[1], got, args[0])
+	}
+}
+
+// remember enters a config in a profile's store as a good generation, as a
+// gateway that ran on it did: remember statedir
+func remember(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: remember statedir")
+	}
+	dir := ts.MkAbs(args[0])
+	loaded, err := config.Load(config.Options{Path: filepath.Join(dir, "clawdbot.json")})
+	ts.Check(err)
+	s, err := store.Open(store.Config{Dir: filepath.Join(dir, "store")})
+	ts.Check(err)
+	gens := config.NewGenerations(s)
+	g, err := gens.Record(loaded, config.FromFile, time.Now())
+	if err == nil {
+		_, err = gens.Mark(g.N, config.Good, "")
+	}
+	ts.Check(errors.Join(err, s.Close()))
+}
