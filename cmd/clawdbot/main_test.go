@@ -51,7 +51,7 @@ func TestScript(t *testing.T) {
 
 // freeBlocks returns two base ports, a block apart, below the range that
 // systems hand out to clients.
-func freeBlocks(t *testing.T) (first, second int) {
+func freeBlocks(t testing.TB) (first, second int) {
 	for range 100 {
 		first = 20000 + rand.IntN(11000)
 		second = first + ports.Step

@@ -60,10 +60,11 @@ func (s *patient) openFiles() ([]openFile, error) {
 			return nil
 		case err != nil:
 			return err
-		case path != s.BrowserDir():
-			return add(path, d)
 		}
-		return errors.Join(add(path, d), fs.SkipDir)
+		if err := add(path, d); err != nil || path != s.BrowserDir() {
+			return err
+		}
+		return fs.SkipDir
 	})
 	if info, statErr := os.Lstat(s.ConfigPath); statErr == nil && filepath.Dir(s.ConfigPath) != s.StateDir {
 		err = errors.Join(err, add(s.ConfigPath, fs.FileInfoToDirEntry(info)))

@@ -79,6 +79,7 @@ func (f *follower) same(now os.FileInfo) (bool, error) {
 	}
 	at, err := f.file.Seek(0, io.SeekCurrent)
 	if err == nil && at > open.Size() {
+		f.part.Reset()
 		_, err = f.file.Seek(0, io.SeekStart)
 	}
 	return true, err
@@ -108,5 +109,6 @@ func (f *follower) close() {
 	if f.file != nil {
 		_ = f.file.Close() // only read
 		f.file = nil
+		f.part.Reset() // a line that its writer never ended
 	}
 }

@@ -90,8 +90,8 @@ func (a *app) onboardService(ctx context.Context, p profile.Profile, done *onboa
 	}
 	done.Service = &change
 	if !quiet {
-		a.printf("\nService %s: %s.\n", change.Unit, change.Action)
-		a.warn(change.Notes...)
+		a.printf("\n")
+		a.printChange(change)
 	}
 	host, err := a.serviceHost()
 	if err != nil {
