@@ -65,22 +65,19 @@ func (p Profile) ExplainPort(port int) (PortInfo, error) {
 	default:
 		info.State = PortTaken
 		info.Summary = fmt.Sprintf("port %d belongs to %s of profile %s, but %s holds it", port, info.Component, owner.Profile, who(holder))
-		info.Try = p.wayOut(known, owner, holder)
+		info.Try = p.wayOut(owner)
 	}
 	return info, nil
 }
 
-// wayOut is the command that frees owner from the holder of its port.
-func (p Profile) wayOut(known []Instance, owner Instance, holder proc.Holder) string {
-	for _, i := range known {
-		if i.Process.PID == holder.PID && i.Alive() && i.Profile != owner.Profile {
-			return commandFor(owner.Profile, "config unset gateway.port") + " && " + commandFor(owner.Profile, "setup")
-		}
+// wayOut is the command that gives owner a block of its own, rather than one
+// that ends a stranger's program.
+func (p Profile) wayOut(owner Instance) string {
+	base, err := p.NextBase()
+	if err != nil {
+		return commandFor(owner.Profile, "gateway --port <another>")
 	}
-	if holder.PID != 0 {
-		return fmt.Sprintf("kill %d", holder.PID)
-	}
-	return commandFor(owner.Profile, "gateway --port <another>")
+	return commandFor(owner.Profile, fmt.Sprintf("config set gateway.port %d", base))
 }
 
 // ownerOf prefers a fixed port over a CDP range that it lies in, and a profile

@@ -39,12 +39,9 @@ func (a *app) browserClient(o browserOptions) (*browserClient, error) {
 	}
 	address := o.url
 	if address == "" {
-		i, alive, err := running(p)
+		i, err := awake(p)
 		if err != nil {
 			return nil, err
-		}
-		if !alive {
-			return nil, notRunning(p)
 		}
 		address = fmt.Sprintf("http://127.0.0.1:%d", i.Ports.Browser)
 	}
@@ -80,6 +77,9 @@ func (c *browserClient) call(ctx context.Context, call browserCall) ([]byte, err
 	}
 	transport := &http.Transport{DisableKeepAlives: true}
 	resp, err := transport.RoundTrip(req) // no proxy, no redirects: the token goes where we say
+	if errors.Is(err, context.DeadlineExceeded) {
+		return nil, c.unreachable(fmt.Errorf("does not answer at %s in time", c.base))
+	}
 	if err != nil {
 		return nil, c.unreachable(fmt.Errorf("does not answer at %s: %w", c.base, err))
 	}

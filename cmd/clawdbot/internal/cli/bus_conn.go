@@ -73,12 +73,9 @@ func (a *app) busConnect(ctx context.Context, p profile.Profile, o busOptions, u
 	if !subject.ValidPattern(use.subject) || use.verb == publish && strings.ContainsAny(use.subject, "*>") {
 		return nil, &exitError{exitUsage, fmt.Errorf("%q is no subject to %s to", use.subject, use.verb), ""}
 	}
-	i, alive, err := running(p)
+	i, err := awake(p)
 	if err != nil {
 		return nil, err
-	}
-	if !alive {
-		return nil, notRunning(p)
 	}
 	c := &busClient{profile: p, user: o.as, ended: make(chan struct{})}
 	if c.user == "" {
@@ -167,7 +164,8 @@ func (c *busClient) denied(use busUse) error {
 		grant.Publish, grant.Subscribe = nil, grant.Publish
 	}
 	if err := bus.CheckGrant(p.Subjects(), grant); err != nil {
-		return &exitError{exitFailed, fmt.Errorf("nobody on the bus of profile %s may %s: %w", p.Name, use, err), ""}
+		why := strings.TrimPrefix(err.Error(), bus.ErrGrant.Error()+": ")
+		return &exitError{exitFailed, fmt.Errorf("nobody on the bus of profile %s may %s: %s", p.Name, use, why), ""}
 	}
 	err := fmt.Errorf("user %s of profile %s may not %s", name, p.Name, use)
 	if name == "" {

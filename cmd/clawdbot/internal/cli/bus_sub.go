@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -9,9 +8,7 @@ import (
 	"io"
 	"strings"
 	"time"
-	"unicode/utf8"
 
-	"github.com/charmbracelet/x/ansi"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/micro"
 	"github.com/spf13/cobra"
@@ -234,7 +231,7 @@ func (a *app) printMessage(m *nats.Msg, asJSON bool) error {
 	pen := a.pen(a.Out)
 	a.printf("%s %s %s\n", pen.dim(time.Now().Format("15:04:05.000")), pen.bold(printable(m.Subject)), pen.dim(count(len(m.Data), "byte")))
 	if len(m.Data) > 0 {
-		a.printf("%s\n", indented(a.pretty(m.Data)))
+		a.printf("%s\n", a.pretty(m.Data))
 	}
 	return nil
 }
@@ -258,24 +255,3 @@ func (a *app) printLine(m *nats.Msg) error {
 	e.SetEscapeHTML(false)
 	return e.Encode(line)
 }
-
-// pretty is a body for people: JSON on one line when that fits, else indented.
-func (a *app) pretty(body []byte) string {
-	if !utf8.Valid(body) {
-		return fmt.Sprintf("%q", body)
-	}
-	var b bytes.Buffer
-	if json.Compact(&b, body) != nil {
-		b.Write(body)
-	} else if ansi.StringWidth(b.String()) > a.width()-2 {
-		b.Reset()
-		_ = json.Indent(&b, body, "", "  ") // it was valid just now
-	}
-	lines := strings.Split(b.String(), "\n")
-	for n, l := range lines {
-		lines[n] = printable(l)
-	}
-	return strings.Join(lines, "\n")
-}
-
-func indented(s string) string { return "  " + strings.ReplaceAll(s, "\n", "\n  ") }

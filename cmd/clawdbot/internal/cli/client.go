@@ -26,15 +26,9 @@ func running(p profile.Profile) (profile.Instance, bool, error) {
 // dial connects to the profile's own gateway, on the port that it registered.
 // Without one that answers it returns an exitError that says unreachable.
 func (a *app) dial(ctx context.Context, p profile.Profile) (*client.Client, error) {
-	i, alive, err := running(p)
+	i, err := awake(p)
 	if err != nil {
 		return nil, err
-	}
-	if !alive {
-		return nil, notRunning(p)
-	}
-	if info, err := proc.Same(i.Process); err == nil && info.Stopped {
-		return nil, &exitError{exitUnreachable, fmt.Errorf("the gateway of profile %s is suspended", p.Name), fmt.Sprintf("kill -CONT %d", info.PID)}
 	}
 	token, err := p.ClientToken()
 	if err != nil {
@@ -54,8 +48,19 @@ func (a *app) dial(ctx context.Context, p profile.Profile) (*client.Client, erro
 	return c, nil
 }
 
-func notRunning(p profile.Profile) error {
-	return &exitError{exitUnreachable, fmt.Errorf("the gateway of profile %s does not run", p.Name), p.Command("gateway")}
+// awake is the profile's entry when its gateway runs and is not suspended.
+func awake(p profile.Profile) (profile.Instance, error) {
+	i, alive, err := running(p)
+	if err != nil {
+		return i, err
+	}
+	if !alive {
+		return i, &exitError{exitUnreachable, fmt.Errorf("the gateway of profile %s does not run", p.Name), p.Command("gateway")}
+	}
+	if info, err := proc.Same(i.Process); err == nil && info.Stopped {
+		return i, &exitError{exitUnreachable, fmt.Errorf("the gateway of profile %s is suspended", p.Name), fmt.Sprintf("kill -CONT %d", info.PID)}
+	}
+	return i, nil
 }
 
 // call asks the profile's running gateway for one method.

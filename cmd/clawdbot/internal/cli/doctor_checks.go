@@ -7,14 +7,12 @@ import (
 	"io/fs"
 	"os"
 	"strings"
-	"time"
 
 	"clawdbot/browser"
 	"clawdbot/bus/msg"
 	"clawdbot/cmd/clawdbot/internal/setup"
 	"clawdbot/profile"
 	"clawdbot/profile/config"
-	"clawdbot/profile/proc"
 	"clawdbot/profile/service"
 )
 
@@ -45,7 +43,7 @@ func (s *patient) setUp(context.Context) (string, error) {
 }
 
 // checkRegistry looks for entries of profiles that are gone, and for a gateway
-// of this one that ended without a word.
+// of this one that died.
 func (s *patient) checkRegistry(context.Context) []finding {
 	var found []finding
 	list, err := s.Registry.List()
@@ -62,28 +60,11 @@ func (s *patient) checkRegistry(context.Context) []finding {
 			})
 		}
 	}
-	if s.now.Is(s.Profile) && s.now.Process.PID != 0 && !s.alive {
-		found = append(found, finding{
-			Severity: problem, Text: fmt.Sprintf("the gateway ended without a word: process %d is gone", s.now.Process.PID),
-			Try: s.Command("logs"), fix: s.forgetProcess,
-		})
+	if s.now.Is(s.Profile) && s.now.Process.PID != 0 && !s.alive { // it stays: it is how the others know of the crash
+		text := fmt.Sprintf("the gateway ended without a word: process %d is gone; the next start renews the entry", s.now.Process.PID)
+		found = append(found, finding{Severity: note, Text: text, Try: s.Command("logs")})
 	}
 	return found
-}
-
-// forgetProcess takes a dead process off the registry, unless a gateway started
-// meanwhile.
-func (s *patient) forgetProcess(context.Context) (string, error) {
-	_, err := s.Registry.Update(func(all []profile.Instance) (profile.Instance, error) {
-		for _, i := range all {
-			if i.Is(s.Profile) && i.Process == s.now.Process {
-				i.Process, i.StoppedAt = proc.Identity{}, time.Now()
-				return i, nil
-			}
-		}
-		return profile.Instance{}, errors.New("the registry has changed meanwhile")
-	})
-	return "noted as stopped", err
 }
 
 // checkIsolation tells what this profile shares; two others are theirs.
@@ -134,6 +115,9 @@ func (s *patient) checkBrowser(context.Context) []finding {
 }
 
 func (s *patient) checkContext(context.Context) []finding {
+	if s.file.err != nil && !s.alive {
+		return nil // the bus's port is in the config
+	}
 	c, err := natsContextOf(s.Profile)
 	if err != nil {
 		return []finding{{Severity: problem, Text: oneLine(err.Error()), Try: s.Command("setup")}}

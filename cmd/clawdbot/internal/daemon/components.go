@@ -141,6 +141,7 @@ func (d *daemon) bridge() (Component, error) {
 
 func (d *daemon) browser(token string) (Component, error) {
 	settings := d.choice.Loaded.Config.Browser
+	settings.ExecutablePath = d.Profile.ExpandHome(settings.ExecutablePath)
 	env := d.Profile.Env()
 	token = cmp.Or(env.Get("CLAWDBOT_BROWSER_CONTROL_TOKEN"), settings.ControlToken, token)
 	log := d.log.With("component", "browser")
