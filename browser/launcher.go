@@ -32,6 +32,7 @@ type launcher struct {
 	chosen     struct{ headless, noSandbox bool } // by us, not by the configuration
 	ports      ports.Range
 	reserved   []int // ports that the configuration gives to one browser profile
+	others     func() []ports.Ports
 	running    *sync.WaitGroup
 	log        *slog.Logger
 }
@@ -41,7 +42,7 @@ func newLauncher(cfg Config, running *sync.WaitGroup) *launcher {
 	l := &launcher{
 		host: cfg.Host, goos: runtime.GOOS, configured: set.ExecutablePath,
 		headless: !cfg.Host.Display, noSandbox: cfg.Host.Root,
-		ports: cfg.CDP, running: running, log: cfg.Log,
+		ports: cfg.CDP, others: cfg.Others, running: running, log: cfg.Log,
 	}
 	l.chosen.headless, l.chosen.noSandbox = set.Headless == nil, set.NoSandbox == nil
 	if set.Headless != nil {
@@ -74,7 +75,7 @@ func (l *launcher) notes() []string {
 var errPortTaken = errors.New("the port was taken by another program meanwhile: try again")
 
 // start starts a Chromium on the folder and links to it. Port 0 means the
-// first free one of the range.
+// first free one of the range that no other gateway of the host owns.
 func (l *launcher) start(ctx context.Context, folder string, port int) (*link, error) {
 	exe, err := l.find()
 	if err != nil {
@@ -92,8 +93,13 @@ func (l *launcher) start(ctx context.Context, folder string, port int) (*link, e
 		}
 		return l.launch(ctx, exe, folder, port)
 	}
+	var others []ports.Ports
+	if l.others != nil {
+		others = l.others()
+	}
 	for port := l.ports.From; port <= l.ports.To; port++ {
-		if slices.Contains(l.reserved, port) || !isFree(port) {
+		owned := slices.ContainsFunc(others, func(o ports.Ports) bool { return o.Component(port) != "" })
+		if owned || slices.Contains(l.reserved, port) || !isFree(port) {
 			continue
 		}
 		link, err := l.launch(ctx, exe, folder, port)
@@ -101,7 +107,7 @@ func (l *launcher) start(ctx context.Context, folder string, port int) (*link, e
 			return link, err
 		}
 	}
-	return nil, fmt.Errorf("no CDP port from %d to %d is free", l.ports.From, l.ports.To)
+	return nil, fmt.Errorf("no CDP port from %d to %d is free and nobody else's", l.ports.From, l.ports.To)
 }
 
 func isFree(port int) bool {

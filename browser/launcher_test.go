@@ -1,14 +1,17 @@
 package browser
 
 import (
+	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
 
 	"clawdbot/profile/config"
+	"clawdbot/profile/ports"
 )
 
 func TestFlags(t *testing.T) {
@@ -150,4 +153,16 @@ func FuzzOutput(f *testing.F) {
 			t.Errorf("%d lines kept", len(whole.lines))
 		}
 	})
+}
+
+func TestStartSparesThePortsOfOtherGateways(t *testing.T) {
+	port := freePort(t)
+	l := &launcher{
+		host: Host{Path: os.Getenv("PATH")}, goos: runtime.GOOS, ports: ports.Range{From: port, To: port}, log: slog.New(slog.DiscardHandler),
+		others: func() []ports.Ports { return []ports.Ports{{Gateway: port}} },
+	}
+	_, err := l.start(t.Context(), t.TempDir(), 0)
+	if err == nil || !strings.Contains(err.Error(), "nobody else's") {
+		t.Fatalf("got %v", err)
+	}
 }

@@ -29,7 +29,7 @@ func startProcess(cmd *exec.Cmd, running *sync.WaitGroup) (*process, error) {
 		// thread must live as long as the child.
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
-		prepare(cmd)
+		isolate(cmd)
 		err := cmd.Start()
 		begun <- err
 		if err != nil {

@@ -5,7 +5,7 @@ import (
 	"syscall"
 )
 
-// prepare gives the process a group of its own.
-func prepare(cmd *exec.Cmd) {
+// isolate gives the process a group of its own.
+func isolate(cmd *exec.Cmd) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 }

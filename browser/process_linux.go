@@ -5,7 +5,7 @@ import (
 	"syscall"
 )
 
-// prepare gives the process a group of its own and ties it to our life.
-func prepare(cmd *exec.Cmd) {
+// isolate gives the process a group of its own and ties it to our life.
+func isolate(cmd *exec.Cmd) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 }

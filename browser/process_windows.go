@@ -6,8 +6,8 @@ import (
 	"syscall"
 )
 
-// prepare keeps console signals of ours from the process.
-func prepare(cmd *exec.Cmd) {
+// isolate keeps console signals of ours from the process.
+func isolate(cmd *exec.Cmd) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{CreationFlags: syscall.CREATE_NEW_PROCESS_GROUP}
 }
 

@@ -33,9 +33,10 @@ type Config struct {
 	Log        *slog.Logger
 	Gate       *gate.Gate // knows the gateway's token, or browser.controlToken
 	Settings   config.Browser
-	Dir        string      // holds a folder for each browser profile; made when needed
-	CDP        ports.Range // debugging ports to choose from
-	ControlURL string      // where clients reach this server, for GET /
+	Dir        string               // holds a folder for each browser profile; made when needed
+	CDP        ports.Range          // debugging ports to choose from
+	Others     func() []ports.Ports // what other gateways of the host own, running or not; nil means nothing
+	ControlURL string               // where clients reach this server, for GET /
 	Host       Host
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"clawdbot/gateway/client"
+	"clawdbot/gateway/frame"
 	"clawdbot/profile"
 	"clawdbot/profile/proc"
 )
@@ -73,4 +74,10 @@ func (a *app) call(ctx context.Context, p profile.Profile, method string, params
 	}
 	defer c.Close()
 	return c.Call(ctx, method, params, out)
+}
+
+// isRefused says whether the gateway understood a call and refused it as asked.
+func isRefused(err error) bool {
+	var refused *frame.Error
+	return errors.As(err, &refused) && refused.Code == frame.CodeInvalidRequest
 }

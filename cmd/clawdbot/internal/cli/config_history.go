@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -113,8 +114,8 @@ now; without FROM the first is the last good generation. Secrets are hidden.`,
   clawdbot config diff 3 5`,
 		Args: takes("[FROM]", "[TO]"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			var ask diffParams
-			for n, to := range []*uint64{&ask.From, &ask.To} {
+			var o diffOptions
+			for n, to := range []*uint64{&o.From, &o.To} {
 				if n >= len(args) {
 					break
 				}
@@ -124,50 +125,33 @@ now; without FROM the first is the last good generation. Secrets are hidden.`,
 				}
 				*to = number
 			}
-			return a.runConfigDiff(cmd.Context(), ask, *asJSON)
+			return a.runConfigDiff(cmd.Context(), o, *asJSON)
 		},
 	}
 }
 
-// diffParams are those of the method config.diff. From 0 is the last good
-// generation, To 0 the file.
-type diffParams struct {
-	From uint64 `json:"from,omitempty"`
-	To   uint64 `json:"to,omitempty"`
-}
+// diffOptions say what to compare. From 0 is the last good generation, To 0 the
+// file.
+type diffOptions struct{ From, To uint64 }
 
-// diffAnswer is the answer of the method config.diff. Diff is unified, with
-// secrets hidden, and empty when nothing differs.
-type diffAnswer struct {
+// difference is config diff --json. Diff is unified, with secrets hidden, and
+// empty when nothing differs.
+type difference struct {
 	From string `json:"from"`
 	To   string `json:"to"`
 	Diff string `json:"diff"`
 }
 
-func (a *app) runConfigDiff(ctx context.Context, ask diffParams, asJSON bool) error {
+func (a *app) runConfigDiff(ctx context.Context, o diffOptions, asJSON bool) error {
 	p, err := a.profile()
 	if err != nil {
 		return err
 	}
-	_, alive, err := running(p)
-	if err != nil {
-		return err
-	}
-	var answer diffAnswer
-	if alive {
-		err = a.call(ctx, p, "config.diff", ask, &answer)
-	} else {
-		err = withStore(p, true, func(s *store.Store) error {
-			answer, err = diffGenerations(p, config.NewGenerations(s), ask)
-			return err
-		})
-	}
-	switch {
-	case errors.Is(err, config.ErrNoGeneration):
+	answer, err := a.diff(ctx, p, o)
+	if errors.Is(err, config.ErrNoGeneration) {
 		return &exitError{exitFailed, err, p.Command("config generations")}
-	case errors.Is(err, fs.ErrNotExist):
-		return &exitError{exitFailed, fmt.Errorf("no config of profile %s has run yet, so there is nothing to compare with", p.Name), p.Command("gateway")}
-	case err != nil:
+	}
+	if err != nil {
 		return err
 	}
 	if asJSON {
@@ -181,29 +165,62 @@ func (a *app) runConfigDiff(ctx context.Context, ask diffParams, asJSON bool) er
 	return nil
 }
 
-func diffGenerations(p profile.Profile, gens config.Generations, ask diffParams) (diffAnswer, error) {
-	from, err := gens.LastGood()
-	if ask.From != 0 {
-		from, err = gens.Get(ask.From)
-	}
+// diff compares two configs that ran, or one with the file.
+func (a *app) diff(ctx context.Context, p profile.Profile, o diffOptions) (difference, error) {
+	rows, err := a.generations(ctx, p)
 	if err != nil {
-		return diffAnswer{}, err
+		return difference{}, err
 	}
-	answer := diffAnswer{From: fmt.Sprintf("generation %d", from.N)}
-	if ask.To == 0 {
-		loaded, err := p.Load()
-		if loaded == nil {
-			return diffAnswer{}, err
+	if o.From == 0 {
+		o.From = lastGood(rows)
+	}
+	switch {
+	case len(rows) == 0:
+		return difference{}, &exitError{exitFailed, fmt.Errorf("no config of profile %s has run yet, so there is nothing to compare with", p.Name), p.Command("gateway")}
+	case o.From == 0:
+		return difference{}, &exitError{exitFailed, fmt.Errorf("no config of profile %s is good yet; name the generation to compare with", p.Name), p.Command("config generations")}
+	}
+	view, err := a.stateOf(ctx, p)
+	if err != nil {
+		return difference{}, err
+	}
+	from, err := generation(view, o.From)
+	if err != nil {
+		return difference{}, err
+	}
+	d := difference{From: fmt.Sprintf("generation %d", o.From), To: p.ConfigPath}
+	if o.To != 0 {
+		to, err := generation(view, o.To)
+		d.To = fmt.Sprintf("generation %d", o.To)
+		d.Diff = config.Diff(d.From, from.Text(), d.To, to.Text())
+		return d, err
+	}
+	loaded, err := p.Load()
+	if loaded == nil {
+		return difference{}, err
+	}
+	d.Diff = config.Diff(d.From, from.Text(), d.To, loaded.Text)
+	return d, nil
+}
+
+// lastGood is the number of the newest good generation, 0 without one.
+func lastGood(rows []generationRow) (n uint64) {
+	for _, r := range rows {
+		if r.Verdict == config.Good {
+			n = r.N
 		}
-		answer.To = p.ConfigPath
-		answer.Diff = config.Diff(answer.From, from.Text(), answer.To, loaded.Text)
-		return answer, nil
 	}
-	to, err := gens.Get(ask.To)
+	return n
+}
+
+// generation reads one with its text, or returns config.ErrNoGeneration.
+func generation(view stateView, n uint64) (g config.Generation, err error) {
+	raw, err := view.get(generationKeys + strconv.FormatUint(n, 10))
+	if errors.Is(err, store.ErrNotFound) || isRefused(err) {
+		return g, fmt.Errorf("generation %d: %w", n, config.ErrNoGeneration)
+	}
 	if err != nil {
-		return diffAnswer{}, err
+		return g, err
 	}
-	answer.To = fmt.Sprintf("generation %d", to.N)
-	answer.Diff = config.Diff(answer.From, from.Text(), answer.To, to.Text())
-	return answer, nil
+	return g, json.Unmarshal(raw, &g)
 }

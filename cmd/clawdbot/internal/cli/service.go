@@ -22,11 +22,18 @@ func serviceSpec(p profile.Profile) service.Spec {
 		Profile: p.Name, Exe: p.Env().Exe, Args: []string{"--profile", p.Name, "gateway", "run"},
 		Home: p.Env().Home, LogDir: filepath.Dir(p.LogFile()),
 	}
+	env := map[string]string{}
+	for _, key := range []string{"XDG_STATE_HOME", "XDG_CONFIG_HOME"} { // where the host registry and the NATS contexts are
+		if v := p.Env().Get(key); filepath.IsAbs(v) {
+			env[key] = v
+		}
+	}
 	if p.ByHand() {
 		spec.Args = []string{"gateway", "run"}
-		spec.Env = map[string]string{
-			"CLAWDBOT_PROFILE": p.Name, "CLAWDBOT_STATE_DIR": p.StateDir, "CLAWDBOT_CONFIG_PATH": p.ConfigPath,
-		}
+		env["CLAWDBOT_PROFILE"], env["CLAWDBOT_STATE_DIR"], env["CLAWDBOT_CONFIG_PATH"] = p.Name, p.StateDir, p.ConfigPath
+	}
+	if len(env) > 0 {
+		spec.Env = env
 	}
 	return spec
 }

@@ -63,11 +63,14 @@ func (a *app) runSetup(o setupOptions) error {
 	}
 	a.warn(result.Warnings...)
 	a.printSetup(result)
-	next := p.Command("gateway")
-	if result.Restart {
-		next = p.Command("gateway restart")
+	next := "gateway"
+	switch {
+	case result.Restart:
+		next = "gateway restart"
+	case result.Running:
+		next = "status"
 	}
-	a.printf("\nNext: %s\n", a.pen(a.Out).bold(next))
+	a.printf("\nNext: %s\n", a.pen(a.Out).bold(p.Command(next)))
 	return nil
 }
 

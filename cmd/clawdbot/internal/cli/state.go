@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -28,7 +29,7 @@ func newStateCmd(a *app) *cobra.Command {
 			if limit < 1 {
 				return usage(cmd, "--limit: %d is no number of keys", limit)
 			}
-			return a.withState(cmd.Context(), func(s stateView) error { return a.stateList(s, append(args, "")[0], limit, asJSON) })
+			return a.withState(cmd.Context(), func(s stateView) error { return a.stateList(s, strings.Join(args, ""), limit, asJSON) })
 		},
 	}
 	ls.Flags().IntVar(&limit, "limit", 1000, "how many keys at most")
@@ -87,18 +88,24 @@ func (a *app) withState(ctx context.Context, fn func(stateView) error) error {
 	if err != nil {
 		return err
 	}
-	_, alive, err := running(p)
+	view, err := a.stateOf(ctx, p)
 	if err != nil {
 		return err
 	}
-	if alive {
-		return fn(liveState{ctx, a, p})
-	}
-	err = fn(restingState{ctx, p})
+	err = fn(view)
 	if errors.Is(err, fs.ErrNotExist) {
 		return &exitError{exitFailed, fmt.Errorf("profile %s has no store yet: its gateway has not run", p.Name), p.Command("gateway")}
 	}
 	return err
+}
+
+// stateOf is the profile's store: its gateway's when that runs, else the folder.
+func (a *app) stateOf(ctx context.Context, p profile.Profile) (stateView, error) {
+	_, alive, err := running(p)
+	if alive {
+		return liveState{ctx, a, p}, err
+	}
+	return restingState{ctx, p}, err
 }
 
 func (a *app) stateList(s stateView, prefix string, limit int, asJSON bool) error {
@@ -123,7 +130,7 @@ func (a *app) stateList(s stateView, prefix string, limit int, asJSON bool) erro
 
 func (a *app) stateGet(s stateView, key string, showSecrets bool) error {
 	raw, err := s.get(key)
-	if errors.Is(err, store.ErrNotFound) {
+	if errors.Is(err, store.ErrNotFound) || isRefused(err) {
 		return &exitError{exitFailed, fmt.Errorf("there is no key %s in the store", key), "clawdbot state ls"}
 	}
 	if err != nil {
@@ -136,9 +143,26 @@ func (a *app) stateGet(s stateView, key string, showSecrets bool) error {
 		return fmt.Errorf("the value under %s is not JSON: %w", key, err)
 	}
 	if !showSecrets {
+		if strings.HasPrefix(key, generationKeys) {
+			hideTexts(value)
+		}
 		value = config.Redact(value)
 	}
 	return a.printJSON(value)
+}
+
+// generationKeys begins the keys of the configs that ran.
+const generationKeys = "config/generation/"
+
+// hideTexts hides the texts of a generation, which hold its token encoded.
+func hideTexts(generation any) {
+	g, _ := generation.(map[string]any)
+	files, _ := g["files"].([]any)
+	for _, f := range files {
+		if file, ok := f.(map[string]any); ok {
+			file["text"] = config.Redacted
+		}
+	}
 }
 
 func (a *app) stateCheckpoint(s stateView, asJSON bool) error {

@@ -140,6 +140,7 @@ func (f *fleet) runOnce(ctx context.Context, p profile.Profile, color string) er
 	runtime.LockOSThread() // the child dies with the thread that started it, see ownGroup
 	defer runtime.UnlockOSThread()
 	cmd := exec.CommandContext(ctx, p.Env().Exe, "--profile", p.Name, "gateway", "run")
+	cmd.Args[0] = "clawdbot" // what ps shows
 	cmd.Env = profile.Others()
 	if f.app.pen(f.app.Err) {
 		cmd.Env = append(cmd.Env, "CLICOLOR_FORCE=1")

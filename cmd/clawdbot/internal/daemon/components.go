@@ -22,6 +22,7 @@ import (
 	"clawdbot/profile"
 	"clawdbot/profile/config"
 	"clawdbot/profile/gate"
+	"clawdbot/profile/ports"
 )
 
 // safe says whether only bus, health and repair run.
@@ -151,12 +152,28 @@ func (d *daemon) browser(token string) (Component, error) {
 	}
 	return browser.New(browser.Config{
 		Listener: d.listeners["browser"], Subjects: d.Profile.Subjects(), Dial: d.bus.Dial, Version: d.Version, Log: log,
-		Gate: g, Settings: settings, Dir: d.Profile.BrowserDir(), CDP: d.ports.CDP, ControlURL: localURL(d.ports.Browser),
+		Gate: g, Settings: settings, Dir: d.Profile.BrowserDir(), CDP: d.ports.CDP, Others: d.otherPorts, ControlURL: localURL(d.ports.Browser),
 		Host: browser.Host{
 			Display: runtime.GOOS != "linux" || env.Get("DISPLAY") != "" || env.Get("WAYLAND_DISPLAY") != "",
 			Root:    os.Geteuid() == 0, Path: env.Get("PATH"), Home: env.Home, Env: profile.Others(),
 		},
 	})
+}
+
+// otherPorts are those of the other profiles of the host. One that cannot be
+// read cannot be spared; the port is still only taken when it is free.
+func (d *daemon) otherPorts() []ports.Ports {
+	known, err := d.Profile.Known()
+	if err != nil {
+		d.log.Warn("ports of the other profiles", "err", err)
+	}
+	var list []ports.Ports
+	for _, i := range known {
+		if !i.Is(d.Profile) && i.Ports.Gateway != 0 {
+			list = append(list, i.Ports)
+		}
+	}
+	return list
 }
 
 func localURL(port int) string { return "http://" + net.JoinHostPort(loopback, strconv.Itoa(port)) }

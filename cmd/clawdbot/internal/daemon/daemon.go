@@ -73,6 +73,7 @@ type daemon struct {
 
 	store      *store.Store
 	recovery   store.Recovery
+	faults     chan error // what the store says of itself while it is open
 	choice     config.Choice
 	generation config.Generation
 	ports      ports.Ports
@@ -95,7 +96,7 @@ type step struct {
 // Run runs a gateway until ctx ends. It returns a *StartError when the start
 // was refused.
 func Run(ctx context.Context, o Options) (err error) {
-	d := &daemon{Options: o, began: time.Now(), listeners: map[string]net.Listener{}, members: make(chan struct{}, 1)}
+	d := &daemon{Options: o, began: time.Now(), listeners: map[string]net.Listener{}, members: make(chan struct{}, 1), faults: make(chan error, 1)}
 	defer func() { err = errors.Join(err, d.unwind()) }()
 	if err := d.start(ctx); err != nil {
 		return err
@@ -135,6 +136,7 @@ func (d *daemon) serve(ctx context.Context) error {
 	})
 	add("mesh", d.mesh)
 	add("probation", d.probation)
+	add("store", d.watchStore)
 	for _, c := range d.components {
 		add(c.Name(), func(ctx context.Context) error {
 			err := c.Run(ctx)
@@ -193,4 +195,23 @@ func (d *daemon) probation(ctx context.Context) error {
 	}
 	<-ctx.Done()
 	return nil
+}
+
+// watchStore tells everyone when the store stops writing or finds damage. The
+// gateway goes on: it can still be asked, and refuses what it cannot keep.
+func (d *daemon) watchStore(ctx context.Context) error {
+	health, err := bus.NewHealth(d.super.nc, d.Profile.Subjects(), "store")
+	if err != nil {
+		return err
+	}
+	health.Set(msg.StateOK, "")
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case fault := <-d.faults:
+			d.log.Error("store", "err", fault)
+			health.Set(msg.StateFailed, fault.Error())
+		}
+	}
 }

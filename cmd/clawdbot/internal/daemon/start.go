@@ -81,7 +81,14 @@ func (d *daemon) end(ctx context.Context, i profile.Instance) error {
 // runs a profile. A store that cannot be opened is replaced, aloud.
 func (d *daemon) openStore(ctx context.Context) error {
 	p := d.Profile
-	s, recovery, err := store.Recover(ctx, store.Config{Dir: p.StoreDir(), Checkpoints: p.CheckpointDir()})
+	s, recovery, err := store.Recover(ctx, store.Config{
+		Dir: p.StoreDir(), Checkpoints: p.CheckpointDir(), OnFault: func(err error) {
+			select {
+			case d.faults <- err:
+			default: // the first one is the cause
+			}
+		},
+	})
 	switch {
 	case errors.Is(err, store.ErrLocked):
 		return notNow(p.Command("profiles"), "another process has the store of profile %s open: %w", p.Name, err)

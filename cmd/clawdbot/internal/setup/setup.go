@@ -52,6 +52,7 @@ type Result struct {
 	Created         []string `json:"created"` // paths, in the order made
 	Changed         []string `json:"changed"` // config keys, and paths that were there before
 	Unchanged       bool     `json:"unchanged"`
+	Running         bool     `json:"running"` // its gateway runs
 	Restart         bool     `json:"restart"` // the gateway runs, and takes the change when it is started again
 	Warnings        []string `json:"warnings"`
 }
@@ -71,6 +72,7 @@ func Run(p profile.Profile, opts Options) (Result, error) {
 		}
 	}
 	r.result.Unchanged = len(r.result.Created)+len(r.result.Changed) == 0
+	r.result.Running = r.running
 	r.result.Restart = r.running && len(r.result.Changed) > 0
 	for _, w := range r.loaded.Warnings {
 		r.result.Warnings = append(r.result.Warnings, w.String())
@@ -83,7 +85,8 @@ type run struct {
 	profile.Profile
 	opts    Options
 	loaded  *config.Loaded
-	running bool // a gateway of the profile runs
+	running bool        // a gateway of the profile runs
+	live    ports.Ports // those of the gateway that runs, else those of the result
 	result  Result
 }
 
@@ -160,6 +163,7 @@ func (r *run) register() error {
 		if !r.running { // else the registry holds the ports that are live
 			next.Ports = set
 		}
+		r.live = next.Ports
 		r.result.Ports, r.result.Workspace = set, next.Workspace
 		if before && next == known(all, r.Name) {
 			return next, errSame
@@ -301,7 +305,7 @@ func (r *run) context() error {
 	if err != nil && !missing {
 		return err
 	}
-	selected, err := bus.WriteContext(r.NATSDir(), r.Bus(), r.result.Ports.Bus, password)
+	selected, err := bus.WriteContext(r.NATSDir(), r.Bus(), r.live.Bus, password)
 	if err != nil {
 		return err
 	}

@@ -111,6 +111,10 @@ func TestRunning(t *testing.T) {
 	if !r.Restart || r.Ports.Gateway != next {
 		t.Errorf("got %+v", r)
 	}
+	context, err := os.ReadFile(filepath.Join(p.NATSDir(), "context", r.NATSContext+".json"))
+	if want := fmt.Sprintf(":%d", live.Bus); err != nil || !strings.Contains(string(context), want) {
+		t.Errorf("the context lost the live bus %s: %s, %v", want, context, err)
+	}
 	i, err := p.Registry.Get(p.Name)
 	if err != nil || i.Ports != live {
 		t.Errorf("the registry has %+v, want the live %+v, %v", i.Ports, live, err)
