@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"clawdbot/bus"
 	"clawdbot/profile"
@@ -176,7 +177,7 @@ func FuzzPretty(f *testing.F) {
 	a := &app{}
 	f.Fuzz(func(t *testing.T, in string) {
 		out := a.pretty([]byte(in))
-		if !json.Valid([]byte(in)) || strings.Contains(out, "�") {
+		if !json.Valid([]byte(in)) || !utf8.ValidString(in) || strings.Contains(out, "�") {
 			return
 		}
 		var before, after any

@@ -40,10 +40,10 @@ This is for a terminal, a container or a host without a service manager;
 // Pauses between a crash and the next start, and how long a gateway may take
 // to stop.
 const (
-	restartMin  = 250 * time.Millisecond
-	restartMax  = 10 * time.Second
-	steadyAfter = time.Minute // a gateway that ran this long starts with the shortest pause again
-	memberStopWait    = 10 * time.Second
+	restartMin     = 250 * time.Millisecond
+	restartMax     = 10 * time.Second
+	steadyAfter    = time.Minute // a gateway that ran this long starts with the shortest pause again
+	memberStopWait = 10 * time.Second
 )
 
 // fleet is the gateways that run together.

@@ -75,6 +75,7 @@ type daemon struct {
 	recovery   store.Recovery
 	faults     chan error // what the store says of itself while it is open
 	choice     config.Choice
+	issues     []string // of the file, when it was refused
 	generation config.Generation
 	ports      ports.Ports
 	instance   profile.Instance
@@ -190,7 +191,7 @@ func (d *daemon) probation(ctx context.Context) error {
 			d.log.Error("generation not marked good", "err", err)
 		} else {
 			d.log.Info("config is good", "generation", g.N)
-			d.announceConfig("applied", g, nil)
+			d.announceConfig("applied", g)
 		}
 	}
 	<-ctx.Done()

@@ -198,7 +198,7 @@ func (g *gatewayUnderTest) verdicts(peer string) chan msg.Peer {
 	return c
 }
 
-func await(t *testing.T, c chan msg.Peer, want msg.Verdict) msg.Peer {
+func await(t *testing.T, c chan msg.Peer, want msg.Verdict) {
 	t.Helper()
 	deadline := time.After(15 * time.Second)
 	var seen []string
@@ -206,7 +206,7 @@ func await(t *testing.T, c chan msg.Peer, want msg.Verdict) msg.Peer {
 		select {
 		case p := <-c:
 			if p.Verdict == want {
-				return p
+				return
 			}
 			seen = append(seen, fmt.Sprintf("%s (%s)", p.Verdict, p.Reason))
 		case <-deadline:

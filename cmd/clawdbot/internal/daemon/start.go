@@ -107,6 +107,12 @@ func (d *daemon) openStore(ctx context.Context) error {
 // chooseConfig takes the file, else the last good generation, else safe mode.
 func (d *daemon) chooseConfig(context.Context) error {
 	loaded, loadErr := d.Profile.Load()
+	var invalid *config.Error
+	if errors.As(loadErr, &invalid) {
+		for _, i := range invalid.Issues {
+			d.issues = append(d.issues, i.String())
+		}
+	}
 	var lastGood *config.Generation
 	g, err := config.NewGenerations(d.store).LastGood()
 	switch {
@@ -260,24 +266,27 @@ func (d *daemon) sayConfig() {
 	switch d.choice.Source {
 	case config.FromFile:
 		d.log.Info("config", "file", d.choice.Loaded.Path, "generation", d.generation.N, "verdict", string(d.generation.Verdict))
-		d.announceConfig("applied", d.generation, nil)
+		d.announceConfig("applied", d.generation)
 	default:
 		d.log.Error("config refused: " + d.choice.Reason)
-		d.announceConfig("refused", config.Generation{Source: config.FromFile, Verdict: config.Refused, Reason: d.choice.Reason}, nil)
-		d.announceConfig("fallback", d.generation, nil)
+		d.announceConfig("refused", config.Generation{Verdict: config.Refused, Reason: d.choice.Reason})
+		d.announceConfig("fallback", d.generation)
 	}
 }
 
-// announceConfig publishes what became of a config.
-func (d *daemon) announceConfig(what string, g config.Generation, issues []string) {
+// announceConfig publishes what became of a config; one that was refused comes
+// with its issues.
+func (d *daemon) announceConfig(what string, g config.Generation) {
 	subj, err := d.Profile.Subjects().Config(what)
 	if err != nil {
 		d.log.Error("announce config", "err", err)
 		return
 	}
-	body, err := json.Marshal(msg.ConfigChange{
-		Generation: g.N, Source: string(d.choice.Source), Verdict: string(g.Verdict), Reason: g.Reason, Issues: issues,
-	})
+	change := msg.ConfigChange{Generation: g.N, Source: string(d.choice.Source), Verdict: string(g.Verdict), Reason: g.Reason}
+	if g.Verdict == config.Refused {
+		change.Issues = d.issues
+	}
+	body, err := json.Marshal(change)
 	if err == nil {
 		err = d.super.nc.Publish(subj, body)
 	}
