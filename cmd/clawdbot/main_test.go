@@ -28,7 +28,8 @@ func TestMain(m *testing.M) {
 
 // TestScript runs the journeys in testdata/script, each on a home of its own.
 // BASE1 and BASE2 are base ports of two blocks that are free and far from
-// those that a user's own profiles have.
+// those that a user's own profiles have, BASE3 of one more; BRIDGE1 and BRIDGE3
+// are their bridge ports.
 func TestScript(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: filepath.Join("testdata", "script"),
@@ -38,9 +39,14 @@ func TestScript(t *testing.T) {
 				return err
 			}
 			env.Setenv("HOME", home)
+			env.Setenv("GORACE", "atexit_sleep_ms=0") // else each command of a -race build takes a second to end
 			first, second := freeBlocks(t)
 			env.Setenv("BASE1", strconv.Itoa(first))
 			env.Setenv("BASE2", strconv.Itoa(second))
+			third, _ := freeBlocks(t)
+			env.Setenv("BASE3", strconv.Itoa(third))
+			env.Setenv("BRIDGE1", strconv.Itoa(first+ports.OffsetBridge))
+			env.Setenv("BRIDGE3", strconv.Itoa(third+ports.OffsetBridge))
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){

@@ -8,7 +8,10 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"os"
+	"os/exec"
+	"os/signal"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -21,7 +24,10 @@ import (
 // TestMain lets a service manager start the test binary as clawdbot.
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == "--profile" {
-		os.Exit(Run(context.Background(), os.Args[1:], Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr}, testVersion))
+		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+		code := Run(ctx, os.Args[1:], Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr}, testVersion)
+		stop()
+		os.Exit(code)
 	}
 	os.Exit(m.Run())
 }
@@ -186,4 +192,22 @@ func await(t *testing.T, what string, holds func() bool) {
 			t.Fatalf("never came: %s", what)
 		}
 	}
+}
+
+// process runs the gateway of a profile as a process of its own.
+func (h *home) process(name string) *os.Process {
+	h.t.Helper()
+	cmd := exec.Command(h.env().Exe, "--profile", name, "gateway", "run")
+	cmd.Env = []string{"HOME=" + h.dir}
+	for key, value := range h.vars {
+		cmd.Env = append(cmd.Env, key+"="+value)
+	}
+	if err := cmd.Start(); err != nil {
+		h.t.Fatal(err)
+	}
+	ended := make(chan struct{})
+	go func() { _ = cmd.Wait(); close(ended) }()
+	h.t.Cleanup(func() { _ = cmd.Process.Kill(); <-ended })
+	await(h.t, "the gateway of "+name, func() bool { return h.run("--profile", name, "health").code == 0 })
+	return cmd.Process
 }
