@@ -66,9 +66,16 @@ func asExit(err error) *exitError {
 	}
 	var invalid *config.Error
 	var option *setup.OptionError
+	var port *setup.PortError
 	switch {
 	case errors.As(err, &option):
 		return &exitError{exitUsage, err, option.Try}
+	case errors.As(err, &port) && port.Busy:
+		return &exitError{exitTryAgain, err, port.Try}
+	case errors.As(err, &port):
+		return &exitError{exitConfig, err, port.Try}
+	case errors.Is(err, setup.ErrNameTaken):
+		return &exitError{exitTryAgain, err, "clawdbot --profile <another name> setup"}
 	case errors.Is(err, profile.ErrName):
 		return &exitError{exitUsage, err, ""}
 	case anyIs(err, config.ErrChanged, ports.ErrNoBlock, store.ErrLocked, store.ErrFull, syscall.ENOSPC):

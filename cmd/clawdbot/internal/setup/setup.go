@@ -29,12 +29,42 @@ type Options struct {
 	Bind      string // as gateway.bind
 }
 
-// OptionError says that an option cannot be had. Try is the command that
+// ErrNameTaken says that a gateway runs under the profile's name, with another
+// state folder.
+var ErrNameTaken = errors.New("the profile's name is taken")
+
+// PortError says that the ports of a base cannot be had. Try is the command
+// that helps.
+type PortError struct {
+	Err  error
+	Busy bool // somebody listens on one now; else they are another profile's
+	Try  string
+}
+
+func (e *PortError) Error() string { return e.Err.Error() }
+func (e *PortError) Unwrap() error { return e.Err }
+
+// OptionError says that an option makes no sense. Try is the command that
 // helps, or "".
 type OptionError struct {
 	Err error
 	Try string
 }
+
+// A base port that cannot be had is one of these two.
+var (
+	ErrReserved = errors.New("another profile has the port") // for good
+	ErrInUse    = errors.New("the port is in use")           // for now
+)
+
+// portError is an ErrReserved or ErrInUse whose text says more.
+type portError struct {
+	text string
+	kind error
+}
+
+func (e *portError) Error() string { return e.text }
+func (e *portError) Unwrap() error { return e.kind }
 
 func (e *OptionError) Error() string { return e.Err.Error() }
 func (e *OptionError) Unwrap() error { return e.Err }
@@ -57,10 +87,10 @@ type Result struct {
 	Warnings        []string `json:"warnings"`
 }
 
-// Run sets the profile up. It returns an *OptionError for an option that cannot
-// be had, a *config.Error for a config that is there and cannot be used,
-// profile.ErrPort for a port setting of the environment, ports.ErrNoBlock and
-// ErrFolder.
+// Run sets the profile up. It returns an *OptionError for an option that makes
+// no sense, a *PortError for a base that cannot be had, a *config.Error for a
+// config that is there and cannot be used, profile.ErrPort for a port setting of
+// the environment, ports.ErrNoBlock, ErrNameTaken and ErrFolder.
 func Run(p profile.Profile, opts Options) (Result, error) {
 	r := run{Profile: p, opts: opts, result: Result{
 		Profile: p.Name, ConfigPath: p.ConfigPath, StateDir: p.StateDir,
@@ -68,6 +98,7 @@ func Run(p profile.Profile, opts Options) (Result, error) {
 	}}
 	for _, step := range []func() error{r.checkOptions, r.folder, r.load, r.register, r.credentials, r.context} {
 		if err := step(); err != nil {
+			r.withdraw()
 			return Result{}, err
 		}
 	}
@@ -78,6 +109,16 @@ func Run(p profile.Profile, opts Options) (Result, error) {
 		r.result.Warnings = append(r.result.Warnings, w.String())
 	}
 	return r.result, nil
+}
+
+// withdraw removes the folders that were made for nothing: a set-up that was
+// refused leaves none behind. A folder that holds something stays.
+func (r *run) withdraw() {
+	for i := len(r.result.Created) - 1; i >= 0; i-- {
+		if info, err := os.Lstat(r.result.Created[i]); err == nil && info.IsDir() {
+			_ = os.Remove(r.result.Created[i])
+		}
+	}
 }
 
 // run is one set-up under way.
@@ -192,10 +233,8 @@ func (r *run) instance(all []profile.Instance) (next profile.Instance, before bo
 	case old.Is(r.Profile):
 		next, r.running = old, old.Alive()
 	case old.Profile != "" && old.Alive():
-		return next, false, &OptionError{
-			fmt.Errorf("profile %s runs with another state folder, %s (pid %d)", r.Name, old.StateDir, old.Process.PID),
-			"clawdbot --profile <another name> setup",
-		}
+		return next, false, fmt.Errorf("%w: profile %s runs with another state folder, %s (pid %d)",
+			ErrNameTaken, r.Name, old.StateDir, old.Process.PID)
 	}
 	next.Profile, next.Bus, next.ConfigPath, next.StateDir = r.Name, r.Bus(), r.ConfigPath, r.StateDir
 	return next, old.Is(r.Profile), nil
@@ -236,7 +275,7 @@ func (r *run) free(set ports.Ports) error {
 		}
 		if overlaps := set.Overlaps(o.Ports); len(overlaps) > 0 {
 			first := overlaps[0]
-			return r.taken("port %d cannot be the base: %s would share port %s with %s of profile %s",
+			return r.taken(ErrReserved, "port %d cannot be the base: %s would share port %s with %s of profile %s",
 				set.Gateway, first.Mine, first.Port, first.Theirs, o.Profile)
 		}
 	}
@@ -249,19 +288,20 @@ func (r *run) free(set ports.Ports) error {
 			return err
 		}
 		if info.Profile != r.Name || info.State != profile.PortHeld {
-			return r.taken("port %d cannot be the base: %s would need a port that is in use: %s", set.Gateway, l.Component, info.Summary)
+			return r.taken(ErrInUse, "port %d cannot be the base: %s would need a port that is in use: %s", set.Gateway, l.Component, info.Summary)
 		}
 	}
 	return nil
 }
 
 // taken is the refusal of a base port, with one that is free.
-func (r *run) taken(format string, args ...any) error {
+func (r *run) taken(kind error, format string, args ...any) error {
+	taken := &portError{fmt.Sprintf(format, args...), kind}
 	free, err := r.NextBase()
 	if err != nil {
-		return errors.Join(fmt.Errorf(format, args...), err)
+		return errors.Join(taken, err)
 	}
-	return &OptionError{fmt.Errorf(format, args...), r.Command(fmt.Sprintf("setup --port %d", free))}
+	return &OptionError{taken, r.Command(fmt.Sprintf("setup --port %d", free))}
 }
 
 func (r *run) workspace() string {

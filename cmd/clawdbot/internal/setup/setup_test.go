@@ -169,3 +169,20 @@ func TestBroken(t *testing.T) {
 		t.Fatalf("the config is now %q, %v", now, err)
 	}
 }
+
+func TestNameTaken(t *testing.T) {
+	home := t.TempDir()
+	p := resolve(t, home, "rescue")
+	self, err := proc.Find(os.Getpid())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.Registry.Update(func([]profile.Instance) (profile.Instance, error) {
+		return profile.Instance{Profile: p.Name, StateDir: "/elsewhere", Process: self.Identity}, nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Run(p, Options{}); !errors.Is(err, ErrNameTaken) || !strings.Contains(err.Error(), "/elsewhere") {
+		t.Fatalf("got %v, want ErrNameTaken with the other folder", err)
+	}
+}
