@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -97,9 +96,7 @@ func (a *app) runDoctor(ctx context.Context, o doctorOptions) error {
 		return err
 	}
 	s := &patient{app: a, Profile: p}
-	if err := s.prepare(ctx); err != nil {
-		return err
-	}
+	s.prepare(ctx)
 	d := diagnosis{Profile: p.Name, OK: true, Findings: []finding{}}
 	if !o.json {
 		a.printf("Profile %s\n", a.pen(a.Out).bold(p.Name))
@@ -142,15 +139,12 @@ func (d diagnosis) next(p profile.Profile, fixed bool) string {
 	return ""
 }
 
-func (s *patient) prepare(ctx context.Context) (err error) {
-	if s.now, s.alive, err = running(s.Profile); err != nil && !errors.Is(err, profile.ErrNotRegistered) {
-		s.alive = false // checkRegistry tells of a file that cannot be read
-	}
+func (s *patient) prepare(ctx context.Context) {
+	s.now, s.alive, _ = running(s.Profile) // checkRegistry tells of an entry that cannot be read
 	s.file.Loaded, s.file.err = s.Load()
 	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
 	defer cancel()
 	s.view = s.status(ctx, s.Profile)
-	return ctx.Err()
 }
 
 // repairTimeout bounds one repair.

@@ -91,14 +91,21 @@ func (s *patient) checkPorts(context.Context) []finding {
 		}
 	}
 	var found []finding
+	first := map[int]int{} // the finding about each holder, by pid
 	for _, l := range set.Listeners() {
 		info, err := s.ExplainPort(l.Port)
 		if err != nil {
 			return append(found, finding{Severity: problem, Text: oneLine(err.Error())})
 		}
-		if info.State == profile.PortTaken {
-			found = append(found, finding{Severity: problem, Text: info.Summary, Try: info.Try})
+		if info.State != profile.PortTaken {
+			continue
 		}
+		if n, ok := first[info.PID]; ok {
+			found[n].Text += fmt.Sprintf(", and also port %d (%s)", l.Port, l.Component)
+			continue
+		}
+		first[info.PID] = len(found)
+		found = append(found, finding{Severity: problem, Text: info.Summary, Try: info.Try})
 	}
 	return found
 }

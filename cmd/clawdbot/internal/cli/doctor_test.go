@@ -90,11 +90,13 @@ func TestDoctorConfig(t *testing.T) {
 func TestDoctorNeighbours(t *testing.T) {
 	h := newHome(t)
 	p := h.setup("main", h.base)
-	l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", h.base+1))
-	if err != nil {
-		t.Fatal(err)
+	for _, port := range []int{h.base + 1, h.base + 4} {
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
 	}
-	defer l.Close()
 	for _, name := range []string{"gone", "shares"} {
 		_, err := p.Registry.Update(func([]profile.Instance) (profile.Instance, error) {
 			i := profile.Instance{Profile: name, Bus: name, StateDir: filepath.Join(h.dir, name)}
@@ -108,7 +110,8 @@ func TestDoctorNeighbours(t *testing.T) {
 		}
 	}
 	found := h.findings(1, "--fix")
-	if got := found["ports"]; len(got) != 1 || !strings.Contains(got[0].Text, fmt.Sprintf("port %d", h.base+1)) {
+	if got := found["ports"]; len(got) != 1 || !strings.Contains(got[0].Text, fmt.Sprintf("port %d", h.base+1)) ||
+		!strings.HasSuffix(got[0].Text, fmt.Sprintf("and also port %d (canvas)", h.base+4)) {
 		t.Errorf("ports: %+v", got)
 	}
 	if got := found["isolation"]; len(got) != 1 || !strings.Contains(got[0].Text, "share the workspace") {

@@ -87,13 +87,7 @@ func setUpMissing(a *app, p profile.Profile, port int) error {
 		return nil // the daemon tells what is wrong with a config
 	}
 	res, err := setup.Run(p, setup.Options{Port: port})
-	var option *setup.OptionError
-	switch {
-	case errors.As(err, &option) && errors.Is(err, setup.ErrReserved):
-		return &exitError{exitConfig, option.Err, option.Try}
-	case errors.As(err, &option) && errors.Is(err, setup.ErrInUse):
-		return &exitError{exitTryAgain, option.Err, option.Try}
-	case err != nil:
+	if err != nil {
 		return err
 	}
 	fmt.Fprintf(a.Err, "clawdbot: profile %s was not set up: made %s with defaults, base port %d\n", p.Name, res.ConfigPath, res.Ports.Gateway)

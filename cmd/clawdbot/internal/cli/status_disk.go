@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -93,9 +94,7 @@ func (w *outlook) explainPort(p profile.Profile, port int) {
 		return
 	}
 	w.Reason += "; " + info.Summary
-	if info.Try != "" {
-		w.Try = info.Try
-	}
+	w.Try = cmp.Or(info.Try, fmt.Sprintf("clawdbot ports explain %d", port))
 }
 
 // configOnDisk is the config that a start would find, with the verdict of the

@@ -178,6 +178,16 @@ func TestStatusOfASuspended(t *testing.T) {
 		info, err = proc.Find(cmd.Process.Pid)
 		return err == nil && info.Stopped
 	})
+	register(t, p, info)
+	try := fmt.Sprintf("try: kill -CONT %d", info.PID)
+	h.run("--profile", "main", "status").wants(3, "main is hung", try)
+	h.run("--profile", "main", "health").wants(3, "", try)
+	h.run("--profile", "main", "browser", "tabs").wants(3, "", try)
+	h.run("--profile", "main", "bus", "sub").wants(3, "", try)
+}
+
+func register(t *testing.T, p profile.Profile, info proc.Info) {
+	t.Helper()
 	_, err := p.Registry.Update(func([]profile.Instance) (profile.Instance, error) {
 		i, err := p.Registry.Get(p.Name)
 		i.Process, i.StartedAt = info.Identity, time.Now()
@@ -186,11 +196,27 @@ func TestStatusOfASuspended(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	try := fmt.Sprintf("try: kill -CONT %d", info.PID)
-	h.run("--profile", "main", "status").wants(3, "main is hung", try)
-	h.run("--profile", "main", "health").wants(3, "", try)
-	h.run("--profile", "main", "browser", "tabs").wants(3, "", try)
-	h.run("--profile", "main", "bus", "sub").wants(3, "", try)
+}
+
+// TestStatusOfTheHung meets a gateway that takes connections and says nothing.
+func TestStatusOfTheHung(t *testing.T) {
+	h := newHome(t)
+	p := h.setup("main", h.base)
+	l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", h.base))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	self, err := proc.Find(os.Getpid())
+	if err != nil {
+		t.Fatal(err)
+	}
+	register(t, p, self)
+	h.run("--profile", "main", "status", "--timeout", "100").wants(3, "main is hung", fmt.Sprintf("port %d does not answer\ntry: clawdbot --profile main gateway stop\n", h.base))
+	h.run("--profile", "main", "health", "--timeout", "100").wants(3, "", "gateway is not reachable")
+	if got := h.findings(1)["gateway"]; len(got) != 1 || !strings.Contains(got[0].Text, "does not answer") {
+		t.Errorf("doctor: %+v", got)
+	}
 }
 
 // TestConfigBrokenMeanwhile tells of a file that broke under a gateway.

@@ -51,20 +51,6 @@ type OptionError struct {
 	Try string
 }
 
-// A base port that cannot be had is one of these two.
-var (
-	ErrReserved = errors.New("another profile has the port") // for good
-	ErrInUse    = errors.New("the port is in use")           // for now
-)
-
-// portError is an ErrReserved or ErrInUse whose text says more.
-type portError struct {
-	text string
-	kind error
-}
-
-func (e *portError) Error() string { return e.text }
-func (e *portError) Unwrap() error { return e.kind }
 
 func (e *OptionError) Error() string { return e.Err.Error() }
 func (e *OptionError) Unwrap() error { return e.Err }
@@ -275,7 +261,7 @@ func (r *run) free(set ports.Ports) error {
 		}
 		if overlaps := set.Overlaps(o.Ports); len(overlaps) > 0 {
 			first := overlaps[0]
-			return r.taken(ErrReserved, "port %d cannot be the base: %s would share port %s with %s of profile %s",
+			return r.taken(false, "port %d cannot be the base: %s would share port %s with %s of profile %s",
 				set.Gateway, first.Mine, first.Port, first.Theirs, o.Profile)
 		}
 	}
@@ -288,20 +274,20 @@ func (r *run) free(set ports.Ports) error {
 			return err
 		}
 		if info.Profile != r.Name || info.State != profile.PortHeld {
-			return r.taken(ErrInUse, "port %d cannot be the base: %s would need a port that is in use: %s", set.Gateway, l.Component, info.Summary)
+			return r.taken(true, "port %d cannot be the base: %s would need a port that is in use: %s", set.Gateway, l.Component, info.Summary)
 		}
 	}
 	return nil
 }
 
 // taken is the refusal of a base port, with one that is free.
-func (r *run) taken(kind error, format string, args ...any) error {
-	taken := &portError{fmt.Sprintf(format, args...), kind}
+func (r *run) taken(busy bool, format string, args ...any) error {
+	taken := fmt.Errorf(format, args...)
 	free, err := r.NextBase()
 	if err != nil {
 		return errors.Join(taken, err)
 	}
-	return &OptionError{taken, r.Command(fmt.Sprintf("setup --port %d", free))}
+	return &PortError{taken, busy, r.Command(fmt.Sprintf("setup --port %d", free))}
 }
 
 func (r *run) workspace() string {
