@@ -30,6 +30,8 @@ type Peer struct {
 	Secret string // the credential of this pair
 }
 
+func (p Peer) sameName(q Peer) bool { return p.Bus == q.Bus }
+
 // Names of the users that every profile has.
 const (
 	UserDebug   = "debug"
@@ -84,8 +86,11 @@ const LinkLost = "$SYS.ACCOUNT.*.DISCONNECT"
 // LinkLostPeer returns the peer whose link ended, from the subject of the news.
 func LinkLostPeer(subject string) (peer string, ok bool) {
 	rest, found := strings.CutPrefix(subject, "$SYS.ACCOUNT."+linkPrefix)
-	name, end := strings.CutSuffix(rest, ".DISCONNECT")
-	return name, found && end
+	peer, end := strings.CutSuffix(rest, ".DISCONNECT")
+	if !found || !end {
+		return "", false
+	}
+	return peer, true
 }
 
 // check says what is wrong with the members of the bus called self. The NATS

@@ -40,16 +40,25 @@ func (l *serverLog) Fatalf(format string, v ...any) {
 	}
 }
 
-// Errorf lowers what is no error of ours: a peer that is not there, and a
-// client that left while it logged in or while Update looked it over.
+// Errorf lowers what is no error of ours: a peer that is not there, what an
+// Update does to clients, and the same thing again.
 func (l *serverLog) Errorf(format string, v ...any) {
 	text := fmt.Sprintf(format, v...)
-	left := strings.Contains(text, "Problem registering with account") && strings.HasSuffix(text, "connection closed")
-	if left || strings.Contains(text, "Error trying to connect as leafnode") || l.repeats(text) {
+	if strings.Contains(text, "Error trying to connect as leafnode") || ofUpdate(text) || l.repeats(text) {
 		l.log.Debug(text)
 		return
 	}
 	l.log.Warn(text)
+}
+
+// ofUpdate says whether the text is about a client that was logged in, whom an
+// Update sends away, or who left while the Update or a Close looked it over. The
+// server names the account of a client only when it has let it in.
+func ofUpdate(text string) bool {
+	if conn, _, found := strings.Cut(text, " - authentication error"); found {
+		return strings.Contains(conn, "/user:")
+	}
+	return strings.Contains(text, "Problem registering with account") && strings.HasSuffix(text, "connection closed")
 }
 
 // repeats says whether the error was logged a moment ago.

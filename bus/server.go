@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -43,8 +45,10 @@ type Server struct {
 	ns      *server.Server
 	log     *serverLog
 	secrets secrets
-	link    int        // port of the leaf listener
-	update  sync.Mutex // one Update at a time
+	link    int // port of the leaf listener
+
+	login   sync.RWMutex // held for reading while a connection of ours logs in, see Update
+	members Members      // as of the last Update; guarded by login
 }
 
 // secrets are the passwords of the in-process users; they live as long as the
@@ -83,7 +87,7 @@ func Start(cfg Config) (*Server, error) {
 		s.Close()
 		return nil, fmt.Errorf("bus: %w", err)
 	}
-	s.link = v.LeafNode.Port
+	s.link, s.members = v.LeafNode.Port, cfg.Members
 	return s, nil
 }
 
@@ -134,6 +138,8 @@ func (s *Server) Dial() (*nats.Conn, error) { return s.dial(userSvc, s.secrets.s
 func (s *Server) DialSystem() (*nats.Conn, error) { return s.dial(userSys, s.secrets.sys) }
 
 func (s *Server) dial(user, password string) (*nats.Conn, error) {
+	s.login.RLock()
+	defer s.login.RUnlock()
 	nc, err := nats.Connect("", nats.InProcessServer(s.ns), nats.UserInfo(user, password),
 		nats.Name("clawdbot "+user), nats.CustomInboxPrefix(inboxPrefix(user)), nats.NoReconnect())
 	if err != nil {
@@ -156,19 +162,62 @@ func (s *Server) LinkAddr() string {
 	return net.JoinHostPort(s.cfg.Host, strconv.Itoa(s.link))
 }
 
-// Update changes users and peers of the running bus. Connections of users and
-// peers that stay are not disturbed.
+// Update changes users and peers of the running bus; the slices are the bus's
+// from then on. Connections of users and peers that stay are not disturbed; the
+// others end. Nothing happens when nothing changed. The package comment tells
+// what a request that is under way meets.
 func (s *Server) Update(m Members) error {
-	s.update.Lock()
-	defer s.update.Unlock()
-	for range 2 { // nats-server 2.15 subscribes the service imports of a new account only when it is reloaded once more
-		opts, err := s.options(m)
-		if err != nil {
+	s.login.Lock() // a reload refuses who is just logging in, which in process hangs until the server's write deadline
+	defer s.login.Unlock()
+	if reflect.DeepEqual(m, s.members) {
+		return nil
+	}
+	old, first := s.members.Peers, Members{Users: m.Users, Peers: slices.Clone(m.Peers)}
+	fresh := false
+	for i, p := range first.Peers {
+		if !slices.ContainsFunc(old, p.sameName) {
+			fresh, first.Peers[i].Addr = true, ""
+		}
+	}
+	if fresh { // nats-server 2.15 calls a new peer before it has its account, and subscribes the account's service imports only in the next reload
+		if err := s.reload(first); err != nil {
 			return err
 		}
-		if err := s.ns.ReloadOptions(opts); err != nil {
-			return fmt.Errorf("bus: reload: %w", err)
+	}
+	if err := s.reload(m); err != nil {
+		return err
+	}
+	for _, p := range old {
+		if !slices.ContainsFunc(m.Peers, func(q Peer) bool { return q.sameName(p) && q.Secret == p.Secret }) {
+			if err := s.unlink(p.Bus); err != nil {
+				return err
+			}
 		}
+	}
+	s.members = m
+	return nil
+}
+
+func (s *Server) reload(m Members) error {
+	opts, err := s.options(m)
+	if err != nil {
+		return err
+	}
+	if err := s.ns.ReloadOptions(opts); err != nil {
+		return fmt.Errorf("bus: reload: %w", err)
+	}
+	return nil
+}
+
+// unlink ends what is left of the link to a peer: nats-server 2.15 looks over
+// its clients after a reload, and not the leaf connections that it accepted.
+func (s *Server) unlink(peer string) error {
+	links, err := s.ns.Leafz(&server.LeafzOptions{Account: linkAccount(peer)})
+	if err != nil {
+		return fmt.Errorf("bus: unlink %s: %w", peer, err)
+	}
+	for _, l := range links.Leafs {
+		_ = s.ns.DisconnectClientByID(l.ID) // fails when it has just ended by itself
 	}
 	return nil
 }

@@ -172,7 +172,7 @@ type BusRemote struct {
 	URLs        []string  `json:"urls" format:"nats-url" doc:"Leaf node addresses of the cluster."`
 	Credentials string    `json:"credentials" doc:"Path of a NATS credentials file."`
 	TLS         ClientTLS `json:"tls" doc:"TLS towards the cluster."`
-	Subjects    []string  `json:"subjects" format:"subject" doc:"Subjects that cross, wildcards allowed. Unset: none."`
+	Subjects    []string  `json:"subjects" format:"subject" doc:"What crosses: kinds (health, event, log, config, in, out, rpc, browser, canvas, node) or subjects such as event.chat. Unset: health, event, in; an empty list: none."`
 }
 
 // ClientTLS is the client side of a TLS connection.
