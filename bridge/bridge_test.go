@@ -180,7 +180,7 @@ func TestMaxLine(t *testing.T) {
 	n = dial(t, s)
 	wrote := make(chan error, 1)
 	go func() {
-		_, err := io.WriteString(n, strings.Repeat("a", 3<<20))
+		_, err := io.WriteString(n, strings.Repeat("a", 8<<20))
 		wrote <- err
 	}()
 	if f := n.read(); f["code"] != "INVALID_REQUEST" || f["message"] != "line longer than 1048576 bytes" {

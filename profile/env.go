@@ -1,6 +1,7 @@
 package profile
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -16,15 +17,16 @@ type Env struct {
 }
 
 // OSEnv returns the environment of this process. It returns an error when the
-// system tells no home folder or no path of the running program.
+// system tells no home folder or no path of the running program; then only
+// Lookup is set.
 func OSEnv() (Env, error) {
 	home, err := os.UserHomeDir()
 	if err != nil {
-		return Env{}, err
+		return Env{Lookup: os.LookupEnv}, fmt.Errorf("no home folder: %w", err)
 	}
 	exe, err := os.Executable()
 	if err != nil {
-		return Env{}, err
+		return Env{Lookup: os.LookupEnv}, fmt.Errorf("path of the running program: %w", err)
 	}
 	if resolved, err := filepath.EvalSymlinks(exe); err == nil {
 		exe = resolved

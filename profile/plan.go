@@ -3,11 +3,13 @@ package profile
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/url"
-	"path/filepath"
+	"os"
 	"slices"
 	"strconv"
+	"strings"
 
 	"clawdbot/profile/config"
 	"clawdbot/profile/ports"
@@ -175,18 +177,24 @@ func (p Profile) Known() ([]Instance, error) {
 	if err != nil && list == nil {
 		return nil, err
 	}
-	paths, err := filepath.Glob(filepath.Join(p.env.Home, ".clawdbot*", "clawdbot.json"))
-	if err != nil {
+	entries, err := os.ReadDir(p.env.Home)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
-	for _, path := range paths {
-		name := Default
-		if dir := filepath.Base(filepath.Dir(path)); dir != ".clawdbot" {
-			name = dir[min(len(dir), len(".clawdbot-")):]
+	for _, e := range entries {
+		name, ok := strings.CutPrefix(e.Name(), ".clawdbot-")
+		if e.Name() == ".clawdbot" {
+			name, ok = Default, true
+		}
+		if !ok {
+			continue
 		}
 		other, err := Resolve(Flags{Profile: name}, p.env)
-		if err != nil || other.ConfigPath != path || slices.ContainsFunc(list, func(i Instance) bool { return i.StateDir == other.StateDir }) {
+		if err != nil || slices.ContainsFunc(list, func(i Instance) bool { return i.StateDir == other.StateDir }) {
 			continue // a folder of somebody else's, or already known
+		}
+		if _, err := os.Stat(other.ConfigPath); err != nil {
+			continue
 		}
 		list = append(list, other.unregistered())
 	}

@@ -23,6 +23,10 @@ import (
 // ErrNotRegistered says that the host registry has no such profile.
 var ErrNotRegistered = errors.New("profile is not registered on this host")
 
+// ErrLocked says that another process keeps the host registry locked, for
+// seconds, which no work on it takes: that process is stuck.
+var ErrLocked = errors.New("host registry is locked by another process")
+
 // Instance is what the host knows of one profile. Process is zero when its
 // gateway was stopped in order; a gateway that died leaves it behind, so ask
 // Alive.
@@ -60,7 +64,8 @@ type Registry struct{ dir string }
 func (r Registry) Dir() string { return r.dir }
 
 // List returns all registered profiles, sorted by name. A file that cannot be
-// read as an instance is left out and named in the error, beside the others.
+// read as an instance is left out and named in the error, beside the others;
+// the list is nil only when the folder itself cannot be read, or is not there.
 func (r Registry) List() ([]Instance, error) {
 	entries, err := os.ReadDir(r.dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -69,7 +74,7 @@ func (r Registry) List() ([]Instance, error) {
 	if err != nil {
 		return nil, fmt.Errorf("host registry: %w", err)
 	}
-	var list []Instance
+	list := []Instance{} // not nil: what can be read is there, though it may be none
 	var bad []error
 	for _, e := range entries {
 		name, ok := strings.CutSuffix(e.Name(), ".json")
@@ -110,6 +115,39 @@ func (r Registry) Get(name string) (Instance, error) {
 	return i, nil
 }
 
+// ByBus returns the registered instances by their names on the bus. Of two that
+// share one, as the unnamed profile and main do, it is the one that runs, or ran
+// last. One whose file cannot be read is as it was in before, an earlier answer
+// or nil, and named in the error.
+func (r Registry) ByBus(before map[string]Instance) (map[string]Instance, error) {
+	list, err := r.List()
+	found := map[string]Instance{}
+	for _, i := range list {
+		if other, ok := found[i.Bus]; !ok || i.ranAfter(other) {
+			found[i.Bus] = i
+		}
+	}
+	for bus, i := range before {
+		if _, ok := found[bus]; !ok && r.damaged(i.Profile) {
+			found[bus] = i
+		}
+	}
+	return found, err
+}
+
+func (r Registry) damaged(name string) bool {
+	_, err := r.Get(name)
+	return err != nil && !errors.Is(err, ErrNotRegistered)
+}
+
+// ranAfter compares instances of which only one can run at a time.
+func (i Instance) ranAfter(other Instance) bool {
+	if a, b := i.Alive(), other.Alive(); a != b {
+		return a
+	}
+	return i.StartedAt.After(other.StartedAt)
+}
+
 // Update changes the registry under its lock: fn sees every registered
 // instance and returns the one to write. When fn fails nothing is written.
 func (r Registry) Update(fn func(all []Instance) (Instance, error)) (Instance, error) {
@@ -133,7 +171,8 @@ func (r Registry) Update(fn func(all []Instance) (Instance, error)) (Instance, e
 	return next, WriteFile(r.file(next.Profile), append(body, '\n'))
 }
 
-// Remove forgets a profile, with the credentials of its pairs.
+// Remove forgets a profile. The credentials of its pairs stay for when it comes
+// back; they let in nobody who is not registered.
 func (r Registry) Remove(name string) error {
 	unlock, err := r.lock()
 	if err != nil {
@@ -154,6 +193,9 @@ func (r Registry) PairSecret(a, b string) (string, error) {
 		a, b = b, a
 	}
 	path := filepath.Join(r.dir, "links", a+"+"+b+".key") // + is in no profile name
+	if _, err := os.Stat(path); err == nil {              // it came there in one step
+		return Secret(path)
+	}
 	unlock, err := r.lock()
 	if err != nil {
 		return "", err
@@ -213,8 +255,11 @@ func (r Registry) lock() (unlock func(), err error) {
 	l := flock.New(filepath.Join(r.dir, ".lock"), flock.SetPermissions(0o600))
 	ctx, cancel := context.WithTimeout(context.Background(), lockTimeout)
 	defer cancel()
-	if ok, err := l.TryLockContext(ctx, 2*time.Millisecond); err != nil || !ok {
-		return nil, fmt.Errorf("host registry %s is locked by another process: %w", r.dir, err)
+	switch _, err := l.TryLockContext(ctx, 2*time.Millisecond); {
+	case errors.Is(err, context.DeadlineExceeded):
+		return nil, fmt.Errorf("%w: %s", ErrLocked, r.dir)
+	case err != nil:
+		return nil, fmt.Errorf("host registry: %w", err)
 	}
 	return func() { _ = l.Unlock() }, nil // closing the file frees the lock in any case
 }

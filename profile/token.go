@@ -10,6 +10,9 @@ import (
 	"clawdbot/profile/config"
 )
 
+// ErrNoPassword says that the config asks for a password and nobody gave one.
+var ErrNoPassword = errors.New("gateway.auth.mode is password, but neither gateway.auth.password nor CLAWDBOT_GATEWAY_PASSWORD is set")
+
 // Credential is what a gateway asks of its clients. Token is never empty.
 type Credential struct {
 	Token    string
@@ -17,8 +20,8 @@ type Credential struct {
 }
 
 // Credential returns what the gateway of this profile asks for: the token of
-// the environment, of the config or, when neither has one, one that is made
-// and kept in TokenFile. Whichever it is, TokenFile holds it afterwards, so
+// the environment, of the config or, when neither has one, the one in TokenFile,
+// which is made when there is none. Whichever it is, TokenFile holds it afterwards, so
 // that commands on this host find the token of the gateway that runs.
 func (p Profile) Credential(cfg config.Config) (Credential, error) {
 	c := Credential{Token: p.env.Get("CLAWDBOT_GATEWAY_TOKEN")}
@@ -30,15 +33,18 @@ func (p Profile) Credential(cfg config.Config) (Credential, error) {
 			c.Password = cfg.Gateway.Auth.Password
 		}
 		if c.Password == "" {
-			return Credential{}, fmt.Errorf("gateway.auth.mode is password, but neither gateway.auth.password nor CLAWDBOT_GATEWAY_PASSWORD is set")
+			return Credential{}, ErrNoPassword
 		}
 	}
-	if c.Token == "" {
-		var err error
+	kept, err := p.readToken()
+	switch {
+	case c.Token == "" && kept != "": // of any length: it is what the user chose, and the config may be lost
+		c.Token = kept
+		return c, nil
+	case c.Token == "":
 		c.Token, err = Secret(p.TokenFile())
 		return c, err
-	}
-	if kept, err := p.readToken(); err == nil && kept == c.Token {
+	case err == nil && kept == c.Token:
 		return c, nil
 	}
 	return c, WriteFile(p.TokenFile(), []byte(c.Token+"\n"))

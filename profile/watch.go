@@ -1,48 +1,57 @@
 package profile
 
 import (
-	"fmt"
 	"os"
+	"time"
 
 	"github.com/fsnotify/fsnotify"
 )
 
-// Watch reports on the channel that the registry changed, several changes at
-// once as one. The stop function ends it and frees what it holds.
-func (r Registry) Watch() (changed <-chan struct{}, stop func(), err error) {
-	if err := os.MkdirAll(r.dir, 0o700); err != nil {
-		return nil, nil, fmt.Errorf("host registry: %w", err)
-	}
+// missed is how late a change is told that the system did not tell of: there
+// were too many, another host made it, or the folder itself was removed.
+const missed = 5 * time.Second
+
+// Watch reports on the channel that the registry may have changed, several
+// changes at once as one. The stop function ends it and frees what it holds.
+func (r Registry) Watch() (changed <-chan struct{}, stop func()) {
+	c, done, ended := make(chan struct{}, 1), make(chan struct{}), make(chan struct{})
 	w, err := fsnotify.NewWatcher()
-	if err != nil {
-		return nil, nil, fmt.Errorf("watch host registry: %w", err)
+	if err != nil { // the host is out of watches
+		w = &fsnotify.Watcher{}
 	}
-	if err := w.Add(r.dir); err != nil {
-		_ = w.Close()
-		return nil, nil, fmt.Errorf("watch host registry: %w", err)
+	watch := func() {
+		if err == nil && os.MkdirAll(r.dir, 0o700) == nil {
+			_ = w.Add(r.dir) // changes nothing when it is watched already
+		}
 	}
-	c := make(chan struct{}, 1)
-	ended := make(chan struct{})
+	watch()
 	go func() {
 		defer close(ended)
+		tick := time.NewTicker(missed)
+		defer tick.Stop()
 		for {
 			select {
-			case e, ok := <-w.Events:
-				if !ok {
-					return
+			case <-done:
+				return
+			case e := <-w.Events:
+				if e.Has(fsnotify.Write) || e.Has(fsnotify.Chmod) {
+					continue // entries are written beside their place and renamed
 				}
-				if e.Has(fsnotify.Create) || e.Has(fsnotify.Rename) || e.Has(fsnotify.Remove) {
-					select {
-					case c <- struct{}{}:
-					default: // a change that is not yet taken covers this one
-					}
-				}
-			case _, ok := <-w.Errors: // an overflow: the reader looks again at the next change
-				if !ok {
-					return
-				}
+			case <-w.Errors:
+			case <-tick.C:
+				watch()
+			}
+			select {
+			case c <- struct{}{}:
+			default: // a change that is not yet taken covers this one
 			}
 		}
 	}()
-	return c, func() { _ = w.Close(); <-ended }, nil
+	return c, func() {
+		close(done)
+		<-ended
+		if err == nil {
+			_ = w.Close()
+		}
+	}
 }

@@ -82,7 +82,7 @@ func (m *machine) command(args ...string) *exec.Cmd {
 	}
 	cmd := exec.Command(self)
 	cmd.Args = append([]string{"clawdbot"}, args...) // the test binary is clawdbot under that name
-	cmd.Env = []string{"HOME=" + m.home, "PATH=" + os.Getenv("PATH")}
+	cmd.Env = []string{"HOME=" + m.home, "PATH=" + os.Getenv("PATH"), "GORACE=atexit_sleep_ms=0"}
 	return cmd
 }
 

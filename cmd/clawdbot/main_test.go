@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"sync"
 	"testing"
 	"time"
 
@@ -27,10 +28,10 @@ func TestMain(m *testing.M) {
 }
 
 // TestScript runs the journeys in testdata/script, each on a home of its own.
-// BASE1 and BASE2 are base ports of two blocks that are free and far from
-// those that a user's own profiles have, BASE3 of one more; BRIDGE1 and BRIDGE3
-// are their bridge ports.
+// BASE1, BASE2 and BASE3 are base ports of blocks that are free and far from
+// those that a user's own profiles have, BRIDGE1 to BRIDGE3 their bridge ports.
 func TestScript(t *testing.T) {
+	blocks := newBlocks()
 	testscript.Run(t, testscript.Params{
 		Dir: filepath.Join("testdata", "script"),
 		Setup: func(env *testscript.Env) error {
@@ -40,13 +41,14 @@ func TestScript(t *testing.T) {
 			}
 			env.Setenv("HOME", home)
 			env.Setenv("GORACE", "atexit_sleep_ms=0") // else each command of a -race build takes a second to end
-			first, second := freeBlocks(t)
-			env.Setenv("BASE1", strconv.Itoa(first))
-			env.Setenv("BASE2", strconv.Itoa(second))
-			third, _ := freeBlocks(t)
-			env.Setenv("BASE3", strconv.Itoa(third))
-			env.Setenv("BRIDGE1", strconv.Itoa(first+ports.OffsetBridge))
-			env.Setenv("BRIDGE3", strconv.Itoa(third+ports.OffsetBridge))
+			for _, n := range []string{"1", "2", "3"} {
+				base, err := blocks.next()
+				if err != nil {
+					return err
+				}
+				env.Setenv("BASE"+n, strconv.Itoa(base))
+				env.Setenv("BRIDGE"+n, strconv.Itoa(base+ports.OffsetBridge))
+			}
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
@@ -55,18 +57,45 @@ func TestScript(t *testing.T) {
 	})
 }
 
-// freeBlocks returns two base ports, a block apart, below the range that
-// systems hand out to clients.
-func freeBlocks(t testing.TB) (first, second int) {
-	for range 100 {
-		first = 20000 + rand.IntN(11000)
-		second = first + ports.Step
-		if free(first) && free(second) {
-			return first, second
+// blocks hands out base ports of free blocks, below the range that systems give
+// to clients. A block comes again only after all the others.
+type blocks struct {
+	mu sync.Mutex
+	n  int // of the last one
+}
+
+const (
+	firstBlock = 20000
+	manyBlocks = 56
+)
+
+// newBlocks begins anywhere, so that test runs beside this one begin elsewhere.
+func newBlocks() *blocks { return &blocks{n: rand.IntN(manyBlocks)} }
+
+func (b *blocks) next() (base int, err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for range manyBlocks {
+		b.n = (b.n + 1) % manyBlocks
+		if base := firstBlock + b.n*ports.Step; free(base) {
+			return base, nil
 		}
 	}
-	t.Fatal("no two free blocks of ports")
-	return 0, 0
+	return 0, errors.New("no free block of ports")
+}
+
+// freeBlocks returns the base ports of two blocks.
+func freeBlocks(t testing.TB) (first, second int) {
+	t.Helper()
+	b := newBlocks()
+	first, err := b.next()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if second, err = b.next(); err != nil {
+		t.Fatal(err)
+	}
+	return first, second
 }
 
 func free(base int) bool {

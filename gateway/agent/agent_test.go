@@ -334,6 +334,25 @@ func TestRedelivery(t *testing.T) {
 	}
 }
 
+func TestBackOff(t *testing.T) {
+	r := newRig(t)
+	r.start(Limits{RetryMin: 20 * time.Millisecond, RetryMax: 40 * time.Millisecond})
+	attempts := make(chan time.Time, 100)
+	r.connectWith("telegram", func(msg.Out) error {
+		attempts <- time.Now()
+		return errors.New("network is away")
+	})
+	r.mustSend("telegram", msg.In{Text: "/help"})
+	last := <-attempts
+	for i, least := range []time.Duration{20, 40, 40} {
+		next := <-attempts
+		if pause := next.Sub(last); pause < least*time.Millisecond {
+			t.Errorf("pause %d was %v, want %d ms at least", i, pause, least)
+		}
+		last = next
+	}
+}
+
 // One channel without a connector does not hold up another.
 func TestChannelsAreIndependent(t *testing.T) {
 	r := newRig(t)

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -49,9 +50,10 @@ type Server struct {
 	asking   sync.WaitGroup
 
 	// The rest belongs to the goroutine of Run.
-	tracks    map[string]*track // by bus name
-	instances map[string]profile.Instance
-	busy      map[string]bool // peers that are being asked
+	tracks    map[string]*track           // by bus name
+	instances map[string]profile.Instance // all that are registered, by bus name
+	linked    bool                        // whether this gateway's own link is on
+	complaint string                      // about the registry, that was logged last
 }
 
 // backlog is how many messages of peers wait at most; beats come four a second.
@@ -61,7 +63,7 @@ const backlog = 1024
 func New(cfg Config) (*Server, error) {
 	s := &Server{
 		cfg: cfg, messages: make(chan *nats.Msg, backlog), rounds: make(chan round), lists: make(chan chan []msg.Peer),
-		tracks: map[string]*track{}, instances: map[string]profile.Instance{}, busy: map[string]bool{},
+		tracks: map[string]*track{}, instances: map[string]profile.Instance{},
 		http: &http.Client{Transport: &http.Transport{DisableKeepAlives: true, Proxy: nil}},
 	}
 	if err := s.connect(); err != nil {
@@ -130,10 +132,7 @@ const (
 
 // Run watches until ctx ends.
 func (s *Server) Run(ctx context.Context) error {
-	changed, stop, err := s.cfg.Registry.Watch()
-	if err != nil {
-		return errors.Join(err, s.close())
-	}
+	changed, stop := s.cfg.Registry.Watch()
 	defer stop()
 	asking, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -222,35 +221,35 @@ func (s *Server) receive(m *nats.Msg, now time.Time) {
 
 // refresh follows the registry: peers that came, went or moved.
 func (s *Server) refresh(now time.Time) {
-	list, err := s.cfg.Registry.List()
-	if err != nil {
-		s.cfg.Log.Warn("host registry", "err", err)
-	}
-	found := map[string]profile.Instance{}
-	for _, i := range list {
-		if i.Bus != s.cfg.Subjects.Profile() && (s.cfg.Allowed == nil || s.cfg.Allowed(i.Profile)) {
-			found[i.Bus] = i
+	found, err := s.cfg.Registry.ByBus(s.instances)
+	if complaint := fmt.Sprint(err); complaint != s.complaint {
+		s.complaint = complaint
+		if err != nil {
+			s.cfg.Log.Warn("host registry", "err", err)
 		}
 	}
 	s.instances = found
-	for name := range found {
-		if s.tracks[name] == nil {
+	s.linked = found[s.cfg.Subjects.Profile()].LinkAddr != ""
+	for name, i := range found {
+		if s.tracks[name] == nil && s.watches(i) {
 			s.tracks[name] = newTrack(name, now)
 			s.publish(s.tracks[name])
 		}
 	}
-	for name := range s.tracks {
-		if _, ok := found[name]; !ok {
-			delete(s.tracks, name)
-		}
-	}
+	maps.DeleteFunc(s.tracks, func(name string, _ *track) bool { return !s.watches(found[name]) })
+}
+
+func (s *Server) watches(i profile.Instance) bool {
+	return i.Bus != "" && i.Bus != s.cfg.Subjects.Profile() && (s.cfg.Allowed == nil || s.cfg.Allowed(i.Profile))
 }
 
 // look judges every peer, asks the silent ones and returns when to look again.
 func (s *Server) look(ctx context.Context, now time.Time) time.Duration {
 	for name, t := range s.tracks {
 		if t.wantsWitnesses(now) {
-			t.seen.witnessProcess(s.instances[name], t.beat.PID, now)
+			i := s.instances[name]
+			t.seen.witnessProcess(i, t.beat.PID, now)
+			t.seen.linkOff = i.Process.PID != 0 && (i.LinkAddr == "" || !s.linked)
 			s.question(ctx, name, t, now)
 		}
 		if t.update(now) {
@@ -270,26 +269,30 @@ func (s *Server) nextLook(now time.Time) time.Duration {
 	return lookEvery
 }
 
-// question starts a round of questions unless one is under way or the process
-// is known to be gone.
+// question starts a round of questions unless one is under way, or was a moment
+// ago, or nothing can come of it.
 func (s *Server) question(ctx context.Context, name string, t *track, now time.Time) {
-	if s.busy[name] || t.seen.process == processGone || t.seen.process == processUnknown {
+	if t.asking || now.Sub(t.asked) < askEvery || t.seen.linkOff || t.seen.process == processGone || t.seen.process == processUnknown {
 		return
 	}
 	peer, err := subject.New(name)
 	if err != nil { // the registry only holds checked names
 		return
 	}
-	s.busy[name] = true
+	t.asking, t.asked = true, now
 	port := s.instances[name].Ports.Gateway
 	s.asking.Go(func() { s.rounds <- s.ask(ctx, peer, port, now) })
 }
 
-// hear takes in the answers of a round, unless a beat came after it was begun.
+// hear takes in the answers of a round, unless a beat came or this observer
+// doubted itself after it was begun.
 func (s *Server) hear(r round) {
-	s.busy[r.peer] = false
 	t := s.tracks[r.peer]
-	if t == nil || t.lastLife.After(r.asked) {
+	if t == nil {
+		return
+	}
+	t.asking = false
+	if t.since().After(r.asked) {
 		return
 	}
 	t.seen.ping, t.seen.healthz = heard(t.seen.ping, r.ping), heard(t.seen.healthz, r.healthz)

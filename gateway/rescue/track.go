@@ -26,19 +26,21 @@ type testimony struct {
 	healthz answer
 	stopped bool // the registry says it was stopped in order
 	fresh   bool // the process is a new one that had no time to beat yet
+	linkOff bool // one of the two configs keeps them from linking
 }
 
 type processState int
 
 const (
 	processUnknown processState = iota // the registry names none
+	processHidden                      // the system does not tell, as of a process in another container
 	processGone
 	processStopped // by a signal
 	processAlive
 )
 
 func (p processState) String() string {
-	return [...]string{"not known", "gone", "stopped by a signal", "alive"}[p]
+	return [...]string{"not known", "out of sight", "gone", "stopped by a signal", "alive"}[p]
 }
 
 // answer is the outcome of the last question put to a peer. Silent counts only
@@ -55,13 +57,16 @@ type track struct {
 	name string
 	peer msg.Peer // the verdict as published
 
-	began    time.Time // when the watch began
+	began    time.Time // when the watch began, or was doubted last
 	lastLife time.Time // last beat, by the sender's own clock
 	beat     msg.Beat
 	base     time.Time // the sender's start on our clock, as its quickest beat tells
 	boots    []string  // earlier boots
 	linkLost time.Time // zero while the link is up or was never seen
 	seen     testimony
+
+	asking bool      // a round of questions is under way
+	asked  time.Time // when the last one began
 }
 
 func newTrack(name string, now time.Time) *track {
@@ -107,23 +112,28 @@ func (t *track) lostLink(now time.Time) {
 }
 
 // doubt clears what is held against the peer, after the observer itself was
-// late: it cannot tell a silent peer from a deaf self.
+// late: it cannot tell a silent peer from a deaf self. A verdict that it reached
+// before, while it was on time, stands until a beat speaks against it.
 func (t *track) doubt(now time.Time) {
-	if !t.lastLife.IsZero() {
-		t.lastLife = now
-		t.base = now.Add(-time.Duration(t.beat.MonoMs) * time.Millisecond)
+	switch t.peer.Verdict {
+	case msg.VerdictDown, msg.VerdictHung, msg.VerdictStopped:
+		return
 	}
 	t.began = now
+	t.base = now.Add(-time.Duration(t.beat.MonoMs) * time.Millisecond)
 	t.seen.ping, t.seen.healthz = answer{}, answer{}
 }
 
-// silence is how long the peer has given no sign of life.
-func (t *track) silence(now time.Time) time.Duration {
-	if t.lastLife.IsZero() {
-		return now.Sub(t.began)
+// since is from when on the peer's silence counts.
+func (t *track) since() time.Time {
+	if t.lastLife.After(t.began) {
+		return t.lastLife
 	}
-	return now.Sub(t.lastLife)
+	return t.began
 }
+
+// silence is how long the peer has given no sign of life.
+func (t *track) silence(now time.Time) time.Duration { return now.Sub(t.since()) }
 
 // wantsWitnesses says whether the peer has to be asked.
 func (t *track) wantsWitnesses(now time.Time) bool {
@@ -159,6 +169,8 @@ func (t *track) judge(now time.Time) (msg.Verdict, string) {
 		return msg.VerdictStopped, "stopped in order"
 	case t.seen.process == processUnknown && t.lastLife.IsZero():
 		return msg.VerdictUnknown, "not observed: it has not run yet"
+	case t.seen.linkOff:
+		return msg.VerdictUnknown, fmt.Sprintf("not observed: the link is switched off by bus.link.enabled, its process is %s", t.seen.process)
 	case t.seen.process == processAlive && t.seen.fresh:
 		return msg.VerdictStarting, "a new process of it runs, no beat yet"
 	case t.leaving() && silent < hungAfter*5:

@@ -17,8 +17,12 @@ import (
 	"clawdbot/profile/proc"
 )
 
-// questionDeadline bounds one ping or /healthz of a peer that is silent.
-const questionDeadline = 500 * time.Millisecond
+// A silent peer is asked once in askEvery; questionDeadline bounds each ping
+// and /healthz.
+const (
+	questionDeadline = 500 * time.Millisecond
+	askEvery         = 500 * time.Millisecond
+)
 
 // freshFor is how long a new process may take until its first beat crosses.
 const freshFor = 10 * time.Second
@@ -35,12 +39,14 @@ func (t *testimony) witnessProcess(i profile.Instance, beating int, now time.Tim
 	switch {
 	case errors.Is(err, proc.ErrGone):
 		t.process = processGone
-	case err != nil: // the system does not tell
+	case err != nil:
+		t.process = processHidden
 	case info.Stopped:
 		t.process = processStopped
 	default:
 		t.process = processAlive
-		t.fresh = i.Process.PID != beating && now.Sub(i.StartedAt) < freshFor
+		age := now.Sub(i.StartedAt) // negative when the wall clock was set back since
+		t.fresh = i.Process.PID != beating && age >= 0 && age < freshFor
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/shirou/gopsutil/v4/net"
 	"github.com/shirou/gopsutil/v4/process"
@@ -14,11 +15,15 @@ import (
 // ErrGone says that no such process runs any more.
 var ErrGone = errors.New("proc: process is gone")
 
+// ErrHidden says that the process, if it runs, cannot be seen from here.
+var ErrHidden = errors.New("proc: process is in another container")
+
 // Identity names one process for good: a pid together with when it started,
 // in a form that only compares equal on the same boot of the same host.
 type Identity struct {
 	PID   int    `json:"pid"`
 	Start string `json:"start"`
+	Space string `json:"space,omitempty"` // where the pid counts; "" is everywhere
 }
 
 // Info is what is known of a running process.
@@ -29,10 +34,14 @@ type Info struct {
 }
 
 // Same returns the process of the identity, or ErrGone when it has ended, also
-// when its number belongs to another process or to a zombie.
+// when its number belongs to another process or to a zombie. It returns
+// ErrHidden when only another container can tell.
 func Same(id Identity) (Info, error) {
 	if id.PID <= 0 {
 		return Info{}, ErrGone
+	}
+	if hidden(id) {
+		return Info{}, ErrHidden
 	}
 	info, err := Find(id.PID)
 	if err != nil {
@@ -44,7 +53,8 @@ func Same(id Identity) (Info, error) {
 	return info, nil
 }
 
-// Exe returns the path of the process's program file.
+// Exe returns the path of the process's program file, as it was when the process
+// started: another file may be there by now.
 func Exe(pid int) (string, error) {
 	p, err := process.NewProcess(int32(pid))
 	if err != nil {
@@ -54,7 +64,7 @@ func Exe(pid int) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("process %d: %w", pid, err)
 	}
-	return exe, nil
+	return strings.TrimSuffix(exe, " (deleted)"), nil // which Linux says of a file that was replaced, see proc(5)
 }
 
 // Holder is a process that listens on a port. PID is 0 when the system does

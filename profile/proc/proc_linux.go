@@ -8,6 +8,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"syscall"
 )
 
 // bootID tells this boot of the host from every other one.
@@ -19,6 +20,21 @@ var bootID = sync.OnceValue(func() string {
 	return strings.TrimSpace(string(b))
 })
 
+// pidSpace is the namespace that this process's numbers count in, see
+// pid_namespaces(7).
+var pidSpace = sync.OnceValue(func() string {
+	space, err := os.Readlink("/proc/self/ns/pid")
+	if err != nil {
+		return "" // a kernel without namespaces
+	}
+	return space
+})
+
+// hidden says whether the identity is of this boot and of another pid namespace.
+func hidden(id Identity) bool {
+	return id.Space != pidSpace() && id.Space != "" && strings.HasPrefix(id.Start, bootID()+":")
+}
+
 // Find returns the process with the number, or ErrGone when there is none or
 // only its zombie. It reads /proc/<pid>/stat (proc(5)), whose start time is in
 // ticks since boot and so does not move with the wall clock.
@@ -28,7 +44,7 @@ func Find(pid int) (Info, error) {
 		return Info{}, ErrGone
 	}
 	if err != nil {
-		if strings.Contains(err.Error(), "no such process") { // it ended between open and read
+		if errors.Is(err, syscall.ESRCH) { // it ended between open and read
 			return Info{}, ErrGone
 		}
 		return Info{}, fmt.Errorf("process %d: %w", pid, err)
@@ -47,7 +63,7 @@ func Find(pid int) (Info, error) {
 		return Info{}, ErrGone
 	}
 	return Info{
-		Identity: Identity{PID: pid, Start: bootID() + ":" + fields[startField]},
+		Identity: Identity{PID: pid, Start: bootID() + ":" + fields[startField], Space: pidSpace()},
 		Name:     string(stat[open+1 : end]),
 		Stopped:  state == "T" || state == "t",
 	}, nil

@@ -11,6 +11,9 @@ import (
 	"github.com/shirou/gopsutil/v4/process"
 )
 
+// hidden is never the case: these systems have no pid namespaces.
+func hidden(Identity) bool { return false }
+
 // Find returns the process with the number, or ErrGone when there is none or
 // only its zombie.
 func Find(pid int) (Info, error) {

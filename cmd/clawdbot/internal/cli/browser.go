@@ -51,10 +51,10 @@ that was started with. A tab is named by its id, or by the id's first letters.`,
 		verb("profiles", "List the browser profiles", a.runBrowserProfiles),
 	)
 	flags := cmd.PersistentFlags()
-	flags.StringVar(&o.profile, "browser-profile", "", "the browser profile; without it the default one")
-	flags.StringVar(&o.url, "url", "", "address of browser control; without it the running gateway's")
+	flags.StringVar(&o.profile, "browser-profile", "", "`NAME` of the browser profile; without it the default one")
+	flags.StringVar(&o.url, "url", "", "`URL` of browser control; without it the running gateway's")
 	flags.BoolVar(&o.json, "json", false, "print the answer as JSON")
-	flags.Var((*timeoutFlag)(&o.timeout), "timeout", "how long to wait for the answer, as in 500ms or 5s")
+	addTimeout(flags, &o.timeout, "how long to wait for the answer")
 	return cmd
 }
 

@@ -107,8 +107,8 @@ to connect. The password is shown this once.`,
 			return a.runGrant(cmd.Context(), u, *asJSON)
 		},
 	}
-	cmd.Flags().StringSliceVar(&u.Publish, "publish", nil, "a subject that it may send to; wildcards and several are fine")
-	cmd.Flags().StringSliceVar(&u.Subscribe, "subscribe", nil, "a subject that it may listen to")
+	cmd.Flags().StringSliceVar(&u.Publish, "publish", nil, "a `SUBJECT` that it may send to; wildcards and several are fine")
+	cmd.Flags().StringSliceVar(&u.Subscribe, "subscribe", nil, "a `SUBJECT` that it may listen to")
 	return cmd
 }
 

@@ -27,8 +27,8 @@ type busOptions struct {
 }
 
 func (o *busOptions) register(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&o.as, "as", "", "connect as this user; without it as debug or ingress")
-	cmd.Flags().StringVar(&o.passwordFile, "password-file", "", "file with that user's password; - reads it from the input")
+	cmd.Flags().StringVar(&o.as, "as", "", "connect as `USER`; without it as debug or ingress")
+	cmd.Flags().StringVar(&o.passwordFile, "password-file", "", "`FILE` with that user's password; - reads it from the input")
 }
 
 // busUse is what a connection is for.
@@ -69,7 +69,7 @@ func standing(p profile.Profile, use busUse) string {
 
 // busConnect connects to the profile's running bus as the user that was asked
 // for, or the one that has that use of it.
-func (a *app) busConnect(ctx context.Context, p profile.Profile, o busOptions, use busUse) (*busClient, error) {
+func (a *app) busConnect(p profile.Profile, o busOptions, use busUse) (*busClient, error) {
 	if !subject.ValidPattern(use.subject) || use.verb == publish && strings.ContainsAny(use.subject, "*>") {
 		return nil, &exitError{exitUsage, fmt.Errorf("%q is no subject to %s to", use.subject, use.verb), ""}
 	}
@@ -88,7 +88,7 @@ func (a *app) busConnect(ctx context.Context, p profile.Profile, o busOptions, u
 	if err != nil {
 		return nil, err
 	}
-	return c, c.dial(ctx, i.Ports.Bus, password)
+	return c, c.dial(i.Ports.Bus, password)
 }
 
 func (a *app) busPassword(p profile.Profile, o busOptions, user string) (string, error) {
@@ -105,17 +105,13 @@ func (a *app) busPassword(p profile.Profile, o busOptions, user string) (string,
 	return readKey(p, user)
 }
 
-func (c *busClient) dial(ctx context.Context, port int, password string) (err error) {
-	options := []nats.Option{
+func (c *busClient) dial(port int, password string) (err error) {
+	c.Conn, err = nats.Connect(busURL(port),
 		nats.Name("clawdbot bus"), nats.UserInfo(c.user, password), nats.CustomInboxPrefix(bus.InboxPrefix(c.user)),
 		nats.NoReconnect(), nats.Timeout(lookTimeout),
 		nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}), // permissions are looked for after a flush; the default prints
 		nats.ClosedHandler(func(*nats.Conn) { close(c.ended) }),
-	}
-	if deadline, ok := ctx.Deadline(); ok {
-		options = append(options, nats.Timeout(time.Until(deadline)))
-	}
-	c.Conn, err = nats.Connect(busURL(port), options...)
+	)
 	p := c.profile
 	switch {
 	case errors.Is(err, nats.ErrAuthorization):

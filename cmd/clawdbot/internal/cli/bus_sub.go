@@ -31,7 +31,7 @@ func newBusSubCmd(a *app, asJSON *bool) *cobra.Command {
 	}
 	o.register(cmd)
 	cmd.Flags().IntVar(&o.count, "count", 0, "stop after this many messages")
-	addTimeout(cmd, &o.timeout, "stop after this time")
+	addTimeout(cmd.Flags(), &o.timeout, "stop after this time")
 	return cmd
 }
 
@@ -46,13 +46,13 @@ func (a *app) runSub(ctx context.Context, o busOptions, subj string) error {
 		subj = p.Subjects().All()
 	}
 	use := busUse{subscribe, subj}
-	nc, err := a.busConnect(ctx, p, o, use)
+	nc, err := a.busConnect(p, o, use)
 	if err != nil {
 		return err
 	}
 	defer nc.Close()
-	messages := make(chan *nats.Msg, 1024)
-	if _, err := nc.ChanSubscribe(subj, messages); err != nil {
+	in := feed{busClient: nc, messages: make(chan *nats.Msg, 1024)}
+	if in.sub, err = nc.ChanSubscribe(subj, in.messages); err != nil {
 		return fmt.Errorf("subscribe to %s: %w", subj, err)
 	}
 	if err := nc.settle(ctx, use); err != nil {
@@ -61,25 +61,41 @@ func (a *app) runSub(ctx context.Context, o busOptions, subj string) error {
 	if !*o.json {
 		fmt.Fprintf(a.Err, "listening on %s as %s of profile %s; Ctrl-C ends it\n", subj, nc.user, nc.profile.Name)
 	}
+	return a.printFeed(ctx, o, in)
+}
+
+// feed is a subscription under way.
+type feed struct {
+	*busClient
+	sub      *nats.Subscription
+	messages chan *nats.Msg
+}
+
+func (a *app) printFeed(ctx context.Context, o busOptions, in feed) error {
 	var late <-chan time.Time
 	if o.timeout > 0 {
 		late = time.After(o.timeout)
 	}
+	dropped := 0
 	for n := 0; o.count == 0 || n < o.count; n++ {
 		select {
-		case m := <-messages:
+		case m := <-in.messages:
 			if err := a.printMessage(m, *o.json); err != nil {
 				return err
 			}
+			if now, err := in.sub.Dropped(); err == nil && now > dropped {
+				a.warn(fmt.Sprintf("%s came faster than this could print and are not shown", count(now-dropped, "message")))
+				dropped = now
+			}
 		case <-ctx.Done():
 			return nil
-		case <-nc.ended:
-			return nc.lost(errors.New("the gateway stopped, or the user was revoked"))
+		case <-in.ended:
+			return in.lost(errors.New("the gateway stopped, or the user was revoked"))
 		case <-late:
 			if o.count == 0 {
 				return nil
 			}
-			return &exitError{exitFailed, fmt.Errorf("%d of %s came on %s within %s", n, count(o.count, "message"), subj, o.timeout), ""}
+			return &exitError{exitFailed, fmt.Errorf("%d of %s came on %s within %s", n, count(o.count, "message"), in.sub.Subject, o.timeout), ""}
 		}
 	}
 	return nil
@@ -114,7 +130,7 @@ func (a *app) runPub(ctx context.Context, o busOptions, subj, body string) error
 		return err
 	}
 	use := busUse{publish, subj}
-	nc, err := a.busConnect(ctx, p, o, use)
+	nc, err := a.busConnect(p, o, use)
 	if err != nil {
 		return err
 	}
@@ -128,7 +144,11 @@ func (a *app) runPub(ctx context.Context, o busOptions, subj, body string) error
 		return err
 	}
 	if *o.json {
-		return a.printJSON(map[string]any{"subject": subj, "size": len(data), "count": o.count})
+		return a.printJSON(struct {
+			Subject string `json:"subject"`
+			Size    int    `json:"size"`
+			Count   int    `json:"count"`
+		}{subj, len(data), o.count})
 	}
 	a.printf("sent %s of %d bytes to %s\n", count(o.count, "message"), len(data), subj)
 	return nil
@@ -162,7 +182,7 @@ func newBusReqCmd(a *app, asJSON *bool) *cobra.Command {
 	}
 	o.register(cmd)
 	cmd.Flags().IntVar(&o.count, "count", 1, "wait for this many answers")
-	addTimeout(cmd, &o.timeout, "how long to wait for them")
+	addTimeout(cmd.Flags(), &o.timeout, "how long to wait for them")
 	return cmd
 }
 
@@ -176,7 +196,7 @@ func (a *app) runReq(ctx context.Context, o busOptions, subj, body string) error
 		return err
 	}
 	use := busUse{publish, subj}
-	nc, err := a.busConnect(ctx, p, o, use)
+	nc, err := a.busConnect(p, o, use)
 	if err != nil {
 		return err
 	}

@@ -1,8 +1,11 @@
 package cli
 
 import (
+	"bufio"
+	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -29,7 +32,7 @@ func TestBus(t *testing.T) {
 	on("info", "--json").wants(0, `"context": "clawdbot-main"`, "")
 	on("users").wants(0, "debug\n  publishes   $SRV.>", "")
 
-	on("sub", "--count", "1").wants(0, "clawdbot.main.health.beat", "as debug of profile main")
+	on("sub", "--count", "1").wants(0, " clawdbot.main.", "listening on clawdbot.main.> as debug of profile main")
 	var line busLine
 	on("sub", "clawdbot.main.health.beat", "--count", "1", "--json").wants(0, "", "").into(&line)
 	if line.Subject != "clawdbot.main.health.beat" || line.Size < 100 {
@@ -43,6 +46,43 @@ func TestBus(t *testing.T) {
 	on("req", "$SRV.PING.nobody").wants(1, "", "nobody answers on $SRV.PING.nobody")
 	on("req", "clawdbot.main.in.cli", "[1").wants(1, "", "INVALID_REQUEST: ")
 	on("pub", "clawdbot.main.in.cli", "hi", "--count", "2").wants(0, "sent 2 messages of 2 bytes", "")
+}
+
+// TestBusSubEnds ends a subscription by hand, and with the gateway.
+func TestBusSubEnds(t *testing.T) {
+	h := newHome(t)
+	stop := h.gateway(h.setup("main", h.base), 0)
+	for _, c := range []struct {
+		end  func(cancel func())
+		code int
+	}{
+		{func(cancel func()) { cancel() }, 0},
+		{func(func()) { stop() }, 3},
+	} {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		said, errs := io.Pipe()
+		a := &app{Streams: Streams{In: strings.NewReader(""), Out: io.Discard, Err: errs}, version: testVersion, env: h.env()}
+		root := newRoot(a)
+		root.SetArgs([]string{"--profile", "main", "bus", "sub", "clawdbot.main.event.nothing"})
+		code := make(chan int, 1)
+		go func() {
+			code <- a.report(root.ExecuteContext(ctx))
+			errs.Close()
+		}()
+		lines := bufio.NewScanner(said)
+		if !lines.Scan() || !strings.HasPrefix(lines.Text(), "listening on") {
+			t.Fatal(lines.Text())
+		}
+		c.end(cancel)
+		rest := ""
+		for lines.Scan() {
+			rest += lines.Text() + "\n"
+		}
+		if got := <-code; got != c.code || (rest == "") != (c.code == 0) || c.code != 0 && !strings.Contains(rest, "the gateway stopped, or the user was revoked\ntry: ") {
+			t.Errorf("exit code %d, want %d: %s", got, c.code, rest)
+		}
+	}
 }
 
 // TestBusDenied gives what a user may not do, or a wrong password, one line

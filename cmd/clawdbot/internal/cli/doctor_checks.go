@@ -49,7 +49,7 @@ func (s *patient) checkRegistry(context.Context) []finding {
 	list, err := s.Registry.List()
 	if err != nil {
 		for line := range strings.Lines(err.Error()) {
-			found = append(found, finding{Severity: problem, Text: strings.TrimSpace(line), Try: "clawdbot --profile <its name> setup, after removing the file"})
+			found = append(found, finding{Severity: problem, Text: strings.TrimSpace(line) + "; remove the file, and setup of that profile makes it anew"})
 		}
 	}
 	for _, i := range list {

@@ -27,7 +27,7 @@ type lookOptions struct {
 func (o *lookOptions) register(cmd *cobra.Command) {
 	o.timeout = lookTimeout
 	cmd.Flags().BoolVar(&o.json, "json", false, "print the result as JSON")
-	addTimeout(cmd, &o.timeout, "how long to wait for the gateway")
+	addTimeout(cmd.Flags(), &o.timeout, "how long to wait for the gateway")
 }
 
 func newStatusCmd(a *app) *cobra.Command {

@@ -6,7 +6,6 @@ import (
 	"maps"
 	"net"
 	"os"
-	"os/exec"
 	"slices"
 	"strings"
 	"testing"
@@ -144,14 +143,7 @@ func TestStatusOfTheDead(t *testing.T) {
 // crash leaves the registry as a gateway does that was killed.
 func crash(t *testing.T, p profile.Profile) {
 	t.Helper()
-	cmd := exec.Command("true")
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	gone := proc.Identity{PID: cmd.Process.Pid, Start: "before"}
-	if err := cmd.Wait(); err != nil {
-		t.Fatal(err)
-	}
+	gone := proc.Identity{PID: os.Getpid(), Start: "before this boot"}
 	_, err := p.Registry.Update(func([]profile.Instance) (profile.Instance, error) {
 		i, err := p.Registry.Get(p.Name)
 		i.Process, i.StoppedAt = gone, time.Time{}
@@ -160,30 +152,6 @@ func crash(t *testing.T, p profile.Profile) {
 	if err != nil {
 		t.Fatal(err)
 	}
-}
-
-// TestStatusOfASuspended needs no time-out to tell that a process is suspended.
-func TestStatusOfASuspended(t *testing.T) {
-	h := newHome(t)
-	p := h.setup("main", h.base)
-	cmd := exec.Command("sleep", "60")
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = cmd.Process.Kill(); _ = cmd.Wait() }()
-	suspend(t, cmd.Process)
-	var info proc.Info
-	await(t, "the suspension", func() bool {
-		var err error
-		info, err = proc.Find(cmd.Process.Pid)
-		return err == nil && info.Stopped
-	})
-	register(t, p, info)
-	try := fmt.Sprintf("try: kill -CONT %d", info.PID)
-	h.run("--profile", "main", "status").wants(3, "main is hung", try)
-	h.run("--profile", "main", "health").wants(3, "", try)
-	h.run("--profile", "main", "browser", "tabs").wants(3, "", try)
-	h.run("--profile", "main", "bus", "sub").wants(3, "", try)
 }
 
 func register(t *testing.T, p profile.Profile, info proc.Info) {

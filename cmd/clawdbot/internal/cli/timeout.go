@@ -5,7 +5,7 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 // timeoutFlag is --timeout: a duration as Go writes it, or milliseconds as the
@@ -28,6 +28,6 @@ func (t *timeoutFlag) Set(s string) error {
 }
 
 // addTimeout adds --timeout with its value as the default.
-func addTimeout(cmd *cobra.Command, t *time.Duration, what string) {
-	cmd.Flags().Var((*timeoutFlag)(t), "timeout", what+", as in 500ms or 5s")
+func addTimeout(flags *pflag.FlagSet, t *time.Duration, what string) {
+	flags.Var((*timeoutFlag)(t), "timeout", what+", as in 500ms or 5s")
 }

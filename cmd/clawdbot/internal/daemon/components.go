@@ -3,6 +3,7 @@ package daemon
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -32,39 +33,42 @@ func (d *daemon) safe() bool { return d.choice.Source == config.FromSafeMode }
 // the bus and subscribed when its constructor returns.
 func (d *daemon) buildComponents(context.Context) error {
 	credential, err := d.Profile.Credential(d.choice.Loaded.Config)
-	if err != nil {
+	if errors.Is(err, profile.ErrNoPassword) {
 		return refuse(d.Profile.Command("config set gateway.auth.mode token"), "%w", err)
+	}
+	if err != nil {
+		return err
 	}
 	front, err := gate.New(gate.Config{Token: credential.Token, Password: credential.Password, Log: d.log.With("component", "gateway")})
 	if err != nil {
 		return err
 	}
-	builders := []struct {
-		name string
-		make func() (Component, error)
-	}{
-		{"gateway", func() (Component, error) { return d.gateway(front) }},
-		{"rescue", d.rescue},
-		{"agent", d.agent},
-		{"bridge", d.bridge},
-		{"canvas", func() (Component, error) { return d.canvas(front) }},
-		{"browser", func() (Component, error) { return d.browser(credential.Token) }},
+	builders := map[string]func() (Component, error){
+		"agent":   d.agent,
+		"bridge":  d.bridge,
+		"browser": func() (Component, error) { return d.browser(credential.Token) },
+		"canvas":  func() (Component, error) { return d.canvas(front) },
+		"gateway": func() (Component, error) { return d.gateway(front) },
+		"rescue":  d.rescue,
 	}
-	for _, b := range builders {
-		if !d.on(b.name) {
-			if err := d.sayOff(b.name); err != nil {
+	for _, name := range componentNames {
+		if !d.on(name) {
+			if err := d.sayOff(name); err != nil {
 				return err
 			}
 			continue
 		}
-		c, err := b.make()
+		c, err := builders[name]()
 		if err != nil {
-			return fmt.Errorf("%s: %w", b.name, err)
+			return fmt.Errorf("%s: %w", name, err)
 		}
 		d.components = append(d.components, c)
 	}
 	return nil
 }
+
+// componentNames are all components, sorted.
+var componentNames = []string{"agent", "bridge", "browser", "canvas", "gateway", "rescue"}
 
 // on says whether a component runs: safe mode has only those that help.
 func (d *daemon) on(name string) bool {

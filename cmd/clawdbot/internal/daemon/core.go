@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -131,34 +132,27 @@ func (d *daemon) busInfo(context.Context, *bus.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	peers, err := d.peers()
-	if err != nil {
-		return nil, err
-	}
 	info := msg.BusInfo{
 		Name: d.Profile.Bus(), Port: d.bus.ClientPort(), LinkAddr: d.bus.LinkAddr(), Context: bus.ContextName(d.Profile.Bus()),
 		Clients: stats.Clients, Links: stats.Links, InMsgs: stats.InMsgs, OutMsgs: stats.OutMsgs,
 		InBytes: stats.InBytes, OutBytes: stats.OutBytes, SlowConsumers: stats.Slow, Peers: []string{},
 	}
-	for _, p := range peers {
+	for _, p := range d.currentMembers().Peers {
 		info.Peers = append(info.Peers, p.Bus)
 	}
 	return info, nil
 }
 
 func (d *daemon) busUsers(context.Context, *bus.Request) (any, error) {
-	m, err := d.busMembers()
-	if err != nil {
-		return nil, err
+	users := slices.Clone(d.currentMembers().Users)
+	for i := range users {
+		users[i].Password = ""
 	}
-	for i := range m.Users {
-		m.Users[i].Password = ""
-	}
-	return map[string]any{"users": m.Users}, nil
+	return map[string]any{"users": users}, nil
 }
 
-// busGrant makes or replaces a named user. The answer is the only place that
-// shows its password.
+// busGrant makes or replaces a named user, who can connect when the answer comes.
+// The answer is the only place that shows its password.
 func (d *daemon) busGrant(_ context.Context, r *bus.Request) (any, error) {
 	var u bus.User
 	if err := r.Decode(&u); err != nil {
@@ -171,7 +165,9 @@ func (d *daemon) busGrant(_ context.Context, r *bus.Request) (any, error) {
 	if err := grants(d.store).Put(u.Name, u); err != nil {
 		return nil, err
 	}
-	d.wakeMesh()
+	if err := d.updateMembers(); err != nil {
+		return nil, err
+	}
 	return msg.BusGrant{
 		User: u.Name, Password: u.Password, InboxPrefix: bus.InboxPrefix(u.Name), Port: d.bus.ClientPort(),
 		Publish: u.Publish, Subscribe: u.Subscribe,
@@ -192,18 +188,13 @@ func (d *daemon) busRevoke(_ context.Context, r *bus.Request) (any, error) {
 			}
 		}
 		slices.Sort(names)
-		return nil, bus.Errorf(bus.CodeInvalidRequest, "no grant named %q; there are: %s", u.Name, strings.Join(names, ", "))
+		return nil, bus.Errorf(bus.CodeInvalidRequest, "no grant named %q; there are: %s", u.Name, cmp.Or(strings.Join(names, ", "), "none"))
 	}
 	if err := all.Delete(u.Name); err != nil {
 		return nil, err
 	}
-	d.wakeMesh()
-	return map[string]any{"revoked": u.Name}, nil
-}
-
-func (d *daemon) wakeMesh() {
-	select {
-	case d.members <- struct{}{}:
-	default: // a wake that is not yet taken covers this one
+	if err := d.updateMembers(); err != nil {
+		return nil, err
 	}
+	return map[string]any{"revoked": u.Name}, nil
 }

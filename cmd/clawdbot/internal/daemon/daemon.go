@@ -13,6 +13,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"sync"
 	"time"
 
 	"github.com/oklog/run"
@@ -78,12 +79,18 @@ type daemon struct {
 	issues     []string // of the file, when it was refused
 	generation config.Generation
 	ports      ports.Ports
-	instance   profile.Instance
+	before     profile.Instance        // the registry's entry that this process found
+	instance   profile.Instance        // and wrote
 	listeners  map[string]net.Listener // by component
 	bus        *bus.Server
-	members    chan struct{} // wakes the mesh: a grant was given or taken back
 	super      *supervisor
 	components []Component
+	started    bool // the start came to its end
+	asked      bool // to stop
+
+	meshing sync.Mutex                  // one change of the members at a time; guards the next two
+	members bus.Members                 // as the bus has them
+	known   map[string]profile.Instance // the registry as last seen, by bus name
 
 	undo []step
 }
@@ -97,12 +104,24 @@ type step struct {
 // Run runs a gateway until ctx ends. It returns a *StartError when the start
 // was refused.
 func Run(ctx context.Context, o Options) (err error) {
-	d := &daemon{Options: o, began: time.Now(), listeners: map[string]net.Listener{}, members: make(chan struct{}, 1), faults: make(chan error, 1)}
+	d := &daemon{Options: o, began: time.Now(), listeners: map[string]net.Listener{}, faults: make(chan error, 1)}
 	defer func() { err = errors.Join(err, d.unwind()) }()
 	if err := d.start(ctx); err != nil {
-		return err
+		return errors.Join(err, d.abandon())
 	}
+	d.started = true
 	return d.serve(ctx)
+}
+
+// abandon drains the components of a start that did not come to its end.
+func (d *daemon) abandon() error {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	var errs errorList
+	for _, c := range d.components {
+		_ = errs.add(c.Name(), c.Run(ctx))
+	}
+	return errs.join()
 }
 
 func (d *daemon) push(name string, fn func() error) { d.undo = append(d.undo, step{name, fn}) }
@@ -130,6 +149,7 @@ func (d *daemon) serve(ctx context.Context) error {
 	add("signal", func(parts context.Context) error {
 		select {
 		case <-ctx.Done():
+			d.asked = true
 			d.stopping("asked to stop")
 		case <-parts.Done():
 		}
@@ -145,14 +165,18 @@ func (d *daemon) serve(ctx context.Context) error {
 				err = errors.New("ended by itself")
 			}
 			if err != nil {
-				d.stopping(c.Name() + " failed")
+				d.failing(c.Name())
 			}
 			return err
 		})
 	}
 	add("ready", func(ctx context.Context) error {
-		d.ready()
-		<-ctx.Done()
+		select {
+		case <-d.super.started:
+			d.ready()
+			<-ctx.Done()
+		case <-ctx.Done():
+		}
 		return nil
 	})
 	_ = g.Run() // its error is the first of those collected
@@ -173,6 +197,17 @@ func (d *daemon) ready() {
 func (d *daemon) stopping(why string) {
 	d.log.Info("stopping", "reason", why)
 	d.super.setPhase(msg.PhaseStopping, why)
+	d.notifyStopping()
+}
+
+// failing tells that the gateway ends because a part of it broke. To its peers
+// that is a crash, not a stop.
+func (d *daemon) failing(part string) {
+	d.log.Error("stopping", "reason", part+" failed")
+	d.notifyStopping()
+}
+
+func (d *daemon) notifyStopping() {
 	if err := d.notify.Stopping(); err != nil {
 		d.log.Warn("tell the service manager", "err", err)
 	}

@@ -44,9 +44,16 @@ func (d *daemon) listen(context.Context) error {
 		d.push(l.component+" listener", func() error { return ignoreClosed(ln.Close()) })
 	}
 	// The bus binds its own ports; they are tried here to name their holder.
-	for component, port := range map[string]int{"bus": d.ports.Bus, "link": d.ports.Link, "monitor": d.ports.Monitor, "websocket": d.ports.WebSocket} {
-		if port != 0 && profile.InUse(port) {
-			return d.taken(component, port, syscall.EADDRINUSE)
+	for _, l := range d.ports.Listeners() {
+		switch l.Component {
+		case "bus", "link", "monitor", "websocket":
+			ln, err := net.Listen("tcp", net.JoinHostPort(loopback, strconv.Itoa(l.Port)))
+			if err != nil {
+				return d.taken(l.Component, l.Port, err)
+			}
+			if err := ln.Close(); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -55,12 +62,12 @@ func (d *daemon) listen(context.Context) error {
 // taken explains a port that could not be bound: for good when another profile
 // has it, for now when some other program does.
 func (d *daemon) taken(component string, port int, cause error) error {
-	if !errors.Is(cause, syscall.EADDRINUSE) && !profile.InUse(port) {
-		return refuse("", "%s cannot listen on port %d: %w", component, port, cause)
-	}
 	info, err := d.Profile.ExplainPort(port)
 	if err != nil {
-		return notNow(fmt.Sprintf("clawdbot ports explain %d", port), "%s cannot listen on port %d, which is taken (%w)", component, port, err)
+		return notNow(fmt.Sprintf("clawdbot ports explain %d", port), "%s cannot listen on port %d: %w (%w)", component, port, cause, err)
+	}
+	if unheld := info.State == profile.PortFree || info.State == profile.PortReserved; unheld && !errors.Is(cause, syscall.EADDRINUSE) {
+		return refuse("", "%s cannot listen on port %d: %w", component, port, cause)
 	}
 	holder := "another process"
 	if info.PID != 0 {
@@ -128,8 +135,13 @@ func ignoreClosed(err error) error {
 	return err
 }
 
+// isReadOnly says that a path cannot be written, and will not be.
 func isReadOnly(err error) bool {
 	return errors.Is(err, syscall.EROFS) || errors.Is(err, syscall.ENOTDIR)
+}
+
+func isFull(err error) bool {
+	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
 }
 
 func randomBytes(n int) []byte {

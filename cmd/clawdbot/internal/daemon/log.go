@@ -52,12 +52,16 @@ func (h *logHandler) toBus(nc *nats.Conn) { h.bus.Store(nc) }
 func (d *daemon) startLog(context.Context) error {
 	cfg := d.choice.Loaded.Config.Logging
 	d.logPath = d.Profile.LogFile()
+	try := ""
 	if cfg.File != "" {
-		d.logPath = d.Profile.ExpandHome(cfg.File)
+		d.logPath, try = d.Profile.ExpandHome(cfg.File), d.Profile.Command("config unset logging.file")
 	}
 	file := &timberjack.Logger{Filename: d.logPath, MaxSize: logMegabytes, MaxBackups: logBackups, FileMode: 0o600}
 	if _, err := file.Write(nil); err != nil {
-		return refuse(d.Profile.Command("config unset logging.file"), "log file %s: %w", d.logPath, err)
+		if isFull(err) {
+			return fmt.Errorf("log file %s: %w", d.logPath, err)
+		}
+		return refuse(try, "log file %s cannot be written: %w", d.logPath, err)
 	}
 	d.push("log", file.Close)
 	d.logs = &logHandler{logSinks: &logSinks{

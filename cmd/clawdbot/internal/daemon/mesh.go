@@ -2,7 +2,8 @@ package daemon
 
 import (
 	"context"
-	"reflect"
+	"errors"
+	"maps"
 	"slices"
 
 	"clawdbot/bus"
@@ -15,44 +16,56 @@ func grants(s *store.Store) store.Keyspace[bus.User] {
 	return store.NewKeyspace[bus.User](s, "bus", "grant")
 }
 
-// mesh keeps the bus's users and peers as the store and the registry have them.
+// mesh keeps the bus's peers, and this gateway's own entry, in step with the
+// registry.
 func (d *daemon) mesh(ctx context.Context) error {
-	changed, stop, err := d.Profile.Registry.Watch()
-	if err != nil {
-		return err
-	}
+	changed, stop := d.Profile.Registry.Watch()
 	defer stop()
-	current, err := d.busMembers()
-	if err != nil {
-		return err
-	}
-	if err := d.bus.Update(current); err != nil { // the registry may have changed since the start
-		return err
-	}
 	for {
+		if err := errors.Join(d.updateMembers(), d.keepEntry()); err != nil { // tried again when the watch tells next
+			d.log.Warn("host registry and bus members", "err", err)
+		}
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-changed:
-		case <-d.members:
 		}
-		next, err := d.busMembers()
-		if err != nil {
-			d.log.Warn("bus members", "err", err)
-			continue
-		}
-		if reflect.DeepEqual(next, current) {
-			continue
-		}
-		if err := d.bus.Update(next); err != nil {
-			d.log.Warn("bus members", "err", err)
-			continue
-		}
-		current = next
 	}
 }
 
-// busMembers is who may use the bus now.
+// updateMembers gives the bus the users and peers of the store and the registry.
+// One at a time, so that an older look never follows a newer one.
+func (d *daemon) updateMembers() error {
+	d.meshing.Lock()
+	defer d.meshing.Unlock()
+	m, err := d.busMembers()
+	if err != nil {
+		return err
+	}
+	if err := d.bus.Update(m); err != nil {
+		return err
+	}
+	d.members = m
+	return nil
+}
+
+// currentMembers are those that the bus has now; the slices are not the caller's.
+func (d *daemon) currentMembers() bus.Members {
+	d.meshing.Lock()
+	defer d.meshing.Unlock()
+	return d.members
+}
+
+// keepEntry writes this gateway's entry again when somebody removed or damaged it.
+func (d *daemon) keepEntry() error {
+	if _, err := d.Profile.Registry.Get(d.Profile.Name); err == nil {
+		return nil
+	}
+	_, err := d.Profile.Registry.Update(func([]profile.Instance) (profile.Instance, error) { return d.instance, nil })
+	return err
+}
+
+// busMembers is who may use the bus from now on.
 func (d *daemon) busMembers() (bus.Members, error) {
 	sp := d.Profile.Subjects()
 	debug, err := profile.Secret(d.Profile.BusKey(bus.UserDebug))
@@ -79,20 +92,18 @@ func (d *daemon) peers() ([]bus.Peer, error) {
 	if !d.choice.Loaded.Config.Bus.Link.Enabled {
 		return nil, nil
 	}
-	list, err := d.Profile.Registry.List()
-	if err != nil {
-		d.log.Warn("host registry", "err", err)
-	}
+	d.known, _ = d.Profile.Registry.ByBus(d.known) // rescue tells of entries that cannot be read
 	var peers []bus.Peer
-	for _, i := range list {
-		if i.Bus == d.Profile.Bus() || !d.watches(i.Profile) {
+	for _, name := range slices.Sorted(maps.Keys(d.known)) {
+		i := d.known[name]
+		if name == d.Profile.Bus() || !d.watches(i.Profile) {
 			continue
 		}
-		secret, err := d.Profile.Registry.PairSecret(d.Profile.Bus(), i.Bus)
+		secret, err := d.Profile.Registry.PairSecret(d.Profile.Bus(), name)
 		if err != nil {
 			return nil, err
 		}
-		p := bus.Peer{Bus: i.Bus, Secret: secret}
+		p := bus.Peer{Bus: name, Secret: secret}
 		if i.Process.PID != 0 { // one that was stopped in order is not called again and again
 			p.Addr = i.LinkAddr
 		}

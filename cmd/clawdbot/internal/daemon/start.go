@@ -24,10 +24,26 @@ func (d *daemon) start(ctx context.Context) error {
 		d.recordGeneration, d.claim, d.startBus, d.startSupervisor, d.startCore, d.buildComponents,
 	} {
 		if err := step(ctx); err != nil {
-			return err
+			return refusal(err)
 		}
 	}
 	return nil
+}
+
+// refusal says of a start that the system refused whether trying again helps.
+func refusal(err error) error {
+	var refused *StartError
+	switch {
+	case errors.As(err, &refused):
+		return err
+	case errors.Is(err, store.ErrFull), isFull(err):
+		return notNow("", "%w: free some space and start again", err)
+	case errors.Is(err, profile.ErrLocked):
+		return notNow("", "%w", err)
+	case errors.Is(err, store.ErrReadOnly), errors.Is(err, fs.ErrPermission), isReadOnly(err):
+		return refuse("", "%w", err)
+	}
+	return err
 }
 
 // openState makes the state folder.
@@ -35,14 +51,11 @@ func (d *daemon) openState(context.Context) error {
 	keepPrivate()
 	p := d.Profile
 	if err := os.MkdirAll(p.StateDir, 0o700); err != nil {
-		return refuse("", "state folder %s cannot be made: %w", p.StateDir, err)
+		return fmt.Errorf("state folder %s cannot be made: %w", p.StateDir, err)
 	}
 	probe, err := os.CreateTemp(p.StateDir, ".probe-*")
 	if err != nil {
-		if errors.Is(err, fs.ErrPermission) || isReadOnly(err) {
-			return refuse("", "state folder %s is not writable: %w", p.StateDir, err)
-		}
-		return notNow("", "state folder %s: %w", p.StateDir, err)
+		return fmt.Errorf("state folder %s is not writable: %w", p.StateDir, err)
 	}
 	return errors.Join(probe.Close(), os.Remove(probe.Name()))
 }
@@ -92,9 +105,7 @@ func (d *daemon) openStore(ctx context.Context) error {
 	switch {
 	case errors.Is(err, store.ErrLocked):
 		return notNow(p.Command("profiles"), "another process has the store of profile %s open: %w", p.Name, err)
-	case errors.Is(err, store.ErrFull):
-		return notNow("", "%w: free some space and start again", err)
-	case errors.Is(err, store.ErrNewer), errors.Is(err, store.ErrReadOnly):
+	case errors.Is(err, store.ErrNewer):
 		return refuse("", "%w", err)
 	case err != nil:
 		return err
@@ -171,7 +182,7 @@ func (d *daemon) claim(context.Context) error {
 					i.Profile, i.StateDir, i.Process.PID, i.Bus, p.Name)
 			}
 			if mine {
-				next.Unit = i.Unit
+				d.before, next.Unit = i, i.Unit
 			}
 		}
 		return next, nil
@@ -179,28 +190,43 @@ func (d *daemon) claim(context.Context) error {
 	if err != nil {
 		return err
 	}
-	d.push("registry", func() error {
-		_, err := p.Registry.Update(func([]profile.Instance) (profile.Instance, error) {
-			i := d.instance
-			i.Process, i.StoppedAt = proc.Identity{}, time.Now()
-			return i, nil
-		})
-		return err
-	})
+	d.push("registry", d.leave)
 	return nil
+}
+
+// leave ends this process's claim. One that failed leaves its process behind,
+// as one that was killed does, so that no peer takes it for stopped; a start
+// that failed leaves what it found.
+func (d *daemon) leave() error {
+	_, err := d.Profile.Registry.Update(func(all []profile.Instance) (profile.Instance, error) {
+		i := d.instance
+		for _, now := range all {
+			if now.Is(d.Profile) {
+				i = now // a unit may have been installed meanwhile
+			}
+		}
+		switch {
+		case d.asked:
+			i.Process, i.StoppedAt = proc.Identity{}, time.Now()
+		case !d.started:
+			i.Process, i.StartedAt, i.StoppedAt = d.before.Process, d.before.StartedAt, d.before.StoppedAt
+		}
+		return i, nil
+	})
+	return err
 }
 
 // startBus starts the embedded server with its users and peers.
 func (d *daemon) startBus(context.Context) error {
-	members, err := d.busMembers()
-	if err != nil {
+	var err error
+	if d.members, err = d.busMembers(); err != nil {
 		return err
 	}
 	cfg := d.choice.Loaded.Config.Bus
 	bc := bus.Config{
 		Subjects: d.Profile.Subjects(), Port: d.ports.Bus, LinkPort: d.ports.Link,
 		MonitorPort: d.ports.Monitor, WebSocketPort: d.ports.WebSocket,
-		Members: members, Log: d.log.With("component", "bus"),
+		Members: d.members, Log: d.log.With("component", "bus"),
 	}
 	for _, r := range cfg.Remotes {
 		bc.Remotes = append(bc.Remotes, bus.Remote{
@@ -242,6 +268,11 @@ func (d *daemon) startSupervisor(context.Context) error {
 			Profile: d.Profile.Bus(), Boot: boot(), PID: d.instance.Process.PID, Version: d.Version,
 			Phase: msg.PhaseStarting, Detail: "building components", Generation: d.generation.N, Source: string(d.choice.Source),
 		},
+	}
+	for _, name := range componentNames {
+		if d.on(name) {
+			cfg.first.Components = append(cfg.first.Components, msg.Component{Name: name, State: msg.StateStarting})
+		}
 	}
 	if every, ok := d.notify.Watchdog(); ok {
 		cfg.watchdog, cfg.every = d.notify.Beat, every/2

@@ -35,6 +35,7 @@ type supervisor struct {
 	pings    chan chan msg.Beat
 	watchdog func() error  // nil when no service manager waits for it
 	every    time.Duration // between two calls of watchdog
+	started  chan struct{} // closed once no component is starting any more
 	healthy  chan struct{} // closed once the config has proven itself
 
 	// The rest belongs to the loop.
@@ -42,7 +43,8 @@ type supervisor struct {
 	began   time.Time
 	wellAt  time.Time // when all components were first well; zero while one is not
 	fedAt   time.Time
-	proven  bool
+	up      bool // started is closed
+	proven  bool // healthy is closed
 	ended   chan struct{}
 	stopped context.CancelFunc
 }
@@ -68,7 +70,7 @@ func newSupervisor(cfg supervisorConfig) (*supervisor, error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	s := &supervisor{
 		subjects: cfg.subjects, states: make(chan *nats.Msg, 256), phases: make(chan phaseChange), pings: make(chan chan msg.Beat),
-		watchdog: cfg.watchdog, every: cfg.every, healthy: make(chan struct{}),
+		watchdog: cfg.watchdog, every: cfg.every, started: make(chan struct{}), healthy: make(chan struct{}),
 		beat: cfg.first, began: time.Now(), ended: make(chan struct{}), stopped: cancel,
 	}
 	if err := s.connect(cfg); err != nil {
@@ -109,6 +111,7 @@ func (s *supervisor) ping(ctx context.Context, _ *bus.Request) (any, error) {
 }
 
 // setPhase changes the phase and returns when the beat that tells it is out.
+// Nothing comes after stopping.
 func (s *supervisor) setPhase(p msg.Phase, detail string) {
 	c := phaseChange{p, detail, make(chan struct{})}
 	select {
@@ -143,7 +146,9 @@ func (s *supervisor) loop(ctx context.Context) {
 		case m := <-s.states:
 			s.hear(m)
 		case c := <-s.phases:
-			s.beat.Phase, s.beat.Detail = c.phase, c.detail
+			if s.beat.Phase != msg.PhaseStopping {
+				s.beat.Phase, s.beat.Detail = c.phase, c.detail
+			}
 			s.send()
 			_ = s.nc.FlushTimeout(time.Second) // out before anything is closed; fails only with the bus itself
 			close(c.done)
@@ -190,6 +195,10 @@ func (s *supervisor) hear(m *nats.Msg) {
 		return
 	}
 	s.send()
+	if !s.up && !slices.ContainsFunc(s.beat.Components, func(c msg.Component) bool { return c.State == msg.StateStarting }) {
+		s.up = true
+		close(s.started)
+	}
 }
 
 // judge closes healthy once all components have been well for long enough.

@@ -51,7 +51,6 @@ type OptionError struct {
 	Try string
 }
 
-
 func (e *OptionError) Error() string { return e.Err.Error() }
 func (e *OptionError) Unwrap() error { return e.Err }
 
