@@ -18,7 +18,7 @@ import (
 )
 
 // startTaken starts a bus with one of its ports taken.
-func startTaken(t *testing.T, set func(*bus.Config, int)) (err error, after time.Duration) {
+func startTaken(t *testing.T, set func(*bus.Config, int)) (after time.Duration, err error) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -41,7 +41,7 @@ func startTaken(t *testing.T, set func(*bus.Config, int)) (err error, after time
 	if !strings.Contains(err.Error(), addr.String()) {
 		t.Errorf("%v does not name %s", err, addr)
 	}
-	return err, time.Since(start)
+	return time.Since(start), err
 }
 
 func TestTakenPortIsToldAtOnce(t *testing.T) {
@@ -51,7 +51,7 @@ func TestTakenPortIsToldAtOnce(t *testing.T) {
 		"bus: cannot listen for NATS monitoring: ":     func(c *bus.Config, p int) { c.MonitorPort = p },
 		"bus: cannot listen for NATS over WebSocket: ": func(c *bus.Config, p int) { c.WebSocketPort = p },
 	} {
-		err, after := startTaken(t, set)
+		after, err := startTaken(t, set)
 		if !errors.Is(err, bus.ErrPort) || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("got %v, want %q", err, want)
 		}

@@ -2,6 +2,7 @@ package bus_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -72,7 +73,7 @@ func TestNarrowedUserLosesItsSubscription(t *testing.T) {
 	grant(t, b, narrow)
 	user.refused(t, "to keep the subscription")
 	svc := b.Conn(t)
-	if _, err := svc.Request("clawdbot.main.rpc.crm", nil, patience); err != nats.ErrNoResponders {
+	if _, err := svc.Request("clawdbot.main.rpc.crm", nil, patience); !errors.Is(err, nats.ErrNoResponders) {
 		t.Errorf("the request went to %v: %v", sub.Subject, err)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/nats-io/nats.go/micro"
 
 	"clawdbot/gateway/frame"
+	"clawdbot/profile/near"
 )
 
 // requestTimeout is how long a method may take; what takes longer answers at
@@ -82,9 +83,9 @@ func (s *Server) unknownMethod(method string) *frame.Error {
 	s.methods.forget(method)
 	s.survey()
 	failed := invalid("unknown method: %s", method)
-	if near := nearest(method, s.methods.list()); len(near) > 0 {
-		failed.Details = map[string]any{"near": near}
-		failed.Message += "; did you mean " + near[0] + "?"
+	if names := near.Names(method, s.methods.list(), 3); len(names) > 0 {
+		failed.Details = map[string]any{"near": names}
+		failed.Message += "; did you mean " + names[0] + "?"
 	}
 	return failed
 }

@@ -194,25 +194,32 @@ func (s *Server) endpoints() ([]bus.Endpoint, error) {
 
 // Run serves until ctx ends or the listener fails.
 func (s *Server) Run(ctx context.Context) error {
-	served := make(chan error, 1)
-	go func() { served <- s.http.Serve(s.cfg.Listener) }()
+	var broken error // why serving ended; read after served is closed
+	served := make(chan struct{})
+	go func() {
+		defer close(served)
+		if err := s.http.Serve(s.cfg.Listener); !errors.Is(err, http.ErrServerClosed) {
+			broken = fmt.Errorf("gateway: serve %s: %w", s.cfg.Listener.Addr(), err)
+		}
+	}()
 	s.health.Set(msg.StateOK, "")
-	err := s.loop(ctx, served)
-	return errors.Join(err, s.stop(served))
+	s.loop(ctx, served)
+	err := s.stop(served)
+	return errors.Join(broken, err)
 }
 
-// loop publishes what changes: ticks, health, presence.
-func (s *Server) loop(ctx context.Context, served chan error) error {
+// loop publishes what changes: ticks, health, presence. It ends with ctx or
+// when nothing is served any more.
+func (s *Server) loop(ctx context.Context, served chan struct{}) {
 	ticker := time.NewTicker(s.cfg.Limits.TickInterval)
 	defer ticker.Stop()
 	s.survey()
 	for {
 		select {
 		case <-ctx.Done():
-			return nil
-		case err := <-served:
-			served <- err // for stop
-			return fmt.Errorf("gateway: serve %s: %w", s.cfg.Listener.Addr(), err)
+			return
+		case <-served:
+			return
 		case <-ticker.C:
 			s.publish("tick", msg.Tick{TS: time.Now().UnixMilli()})
 			s.survey()
@@ -244,7 +251,7 @@ func (s *Server) publish(event string, payload any) {
 const stopGrace = 250 * time.Millisecond
 
 // stop says farewell to the clients and leaves the bus.
-func (s *Server) stop(served chan error) error {
+func (s *Server) stop(served chan struct{}) error {
 	shutdown := msg.Shutdown{Reason: "gateway stopping"}
 	var errs []error
 	errs = append(errs, s.events.Unsubscribe()) // the event reaches the clients by hub.stop

@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 
 	"clawdbot/profile/config"
@@ -193,54 +192,6 @@ func TestKnown(t *testing.T) {
 	}
 	if got["default"] != 20000 || got["rescue"] != 20212 || got["broken"] != 0 {
 		t.Fatalf("ports: %v", got)
-	}
-}
-
-// TestRegistryUpdate has many writers at once: none may lose another's entry.
-func TestRegistryUpdate(t *testing.T) {
-	r := resolve(t, Flags{}, testEnv(t, nil)).Registry
-	var wg sync.WaitGroup
-	for n := range 8 {
-		wg.Go(func() {
-			_, err := r.Update(func(all []Instance) (Instance, error) {
-				return Instance{Profile: string(rune('a' + n)), Ports: ports.Ports{Gateway: len(all) + 1}}, nil
-			})
-			if err != nil {
-				t.Error(err)
-			}
-		})
-	}
-	wg.Wait()
-	all, err := r.List()
-	if err != nil || len(all) != 8 {
-		t.Fatalf("got %d entries, %v", len(all), err)
-	}
-	seen := map[int]bool{}
-	for _, i := range all {
-		seen[i.Ports.Gateway] = true
-	}
-	if len(seen) != 8 {
-		t.Fatalf("two writers saw the same registry: %v", seen)
-	}
-	if err := r.Remove("a"); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := r.Get("a"); !errors.Is(err, ErrNotRegistered) {
-		t.Fatalf("after Remove: %v", err)
-	}
-}
-
-func TestRegistryDamaged(t *testing.T) {
-	r := resolve(t, Flags{}, testEnv(t, nil)).Registry
-	if _, err := r.Update(func([]Instance) (Instance, error) { return Instance{Profile: "good"}, nil }); err != nil {
-		t.Fatal(err)
-	}
-	if err := WriteFile(filepath.Join(r.Dir(), "bad.json"), []byte("{")); err != nil {
-		t.Fatal(err)
-	}
-	all, err := r.List()
-	if err == nil || len(all) != 1 || all[0].Profile != "good" {
-		t.Fatalf("got %v, %v: want the good one and an error that names the other", all, err)
 	}
 }
 

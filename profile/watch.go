@@ -21,7 +21,7 @@ func (r Registry) Watch() (changed <-chan struct{}, stop func()) {
 	}
 	watch := func() {
 		if err == nil && os.MkdirAll(r.dir, 0o700) == nil {
-			_ = w.Add(r.dir) // changes nothing when it is watched already
+			_ = w.Add(r.dir) // changes nothing when it is watched already; what cannot be watched is looked at all the same
 		}
 	}
 	watch()
@@ -37,10 +37,10 @@ func (r Registry) Watch() (changed <-chan struct{}, stop func()) {
 				if e.Has(fsnotify.Write) || e.Has(fsnotify.Chmod) {
 					continue // entries are written beside their place and renamed
 				}
-			case <-w.Errors:
+			case <-w.Errors: // events were lost: look at once
 			case <-tick.C:
-				watch()
 			}
+			watch() // the folder may be a new one
 			select {
 			case c <- struct{}{}:
 			default: // a change that is not yet taken covers this one

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"clawdbot/bus/msg"
+	"clawdbot/profile/near"
 )
 
 // command is what the agent understands without a model.
@@ -34,16 +35,14 @@ func (a *Agent) reply(text string) string {
 	}
 	// In a group, chat networks send "/status@name-of-the-bot".
 	asked, _, _ := strings.Cut(strings.ToLower(word), "@")
-	nearest, best := "", 3
+	var names []string
 	for _, c := range commands() {
 		if c.name == asked {
 			return c.reply(a, time.Now())
 		}
-		if d := distance(asked, c.name); d < best {
-			nearest, best = c.name, d
-		}
+		names = append(names, c.name)
 	}
-	if nearest != "" {
+	if nearest := near.Name(asked, names); nearest != "" {
 		return fmt.Sprintf("I do not know %.64s. Did you mean %s?", word, nearest)
 	}
 	return fmt.Sprintf("I do not know %.64s. /help lists what I understand.", word)
@@ -146,33 +145,4 @@ func span(d time.Duration) string {
 		return fmt.Sprintf("%d h %d min", s/3600, s/60%60)
 	}
 	return fmt.Sprintf("%d d %d h", s/86400, s/3600%24)
-}
-
-// distance is the number of bytes to insert, delete, replace or swap with their
-// neighbour to make b of a (optimal string alignment). Words longer than any
-// command are as far away as can be.
-func distance(a, b string) int {
-	if len(a) > 2*len(b) {
-		return len(a)
-	}
-	before, last := []int(nil), make([]int, len(b)+1)
-	for j := range last {
-		last[j] = j
-	}
-	for i := range len(a) {
-		row := make([]int, len(b)+1)
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := 1
-			if a[i] == b[j] {
-				cost = 0
-			}
-			row[j+1] = min(last[j]+cost, last[j+1]+1, row[j]+1)
-			if i > 0 && j > 0 && a[i] == b[j-1] && a[i-1] == b[j] {
-				row[j+1] = min(row[j+1], before[j-1]+1)
-			}
-		}
-		before, last = last, row
-	}
-	return last[len(b)]
 }

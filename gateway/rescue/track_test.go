@@ -1,10 +1,14 @@
 package rescue
 
 import (
+	"os"
+	"runtime"
 	"testing"
 	"time"
 
 	"clawdbot/bus/msg"
+	"clawdbot/profile"
+	"clawdbot/profile/proc"
 )
 
 // scene drives one track with a clock of its own.
@@ -119,6 +123,90 @@ func TestLateObserverClearsItsSuspicions(t *testing.T) {
 	s.expect(msg.VerdictOK)
 	s.beats("a", 1)
 	s.expect(msg.VerdictOK)
+}
+
+// TestDoubtDoesNotUnsayWhatWasSeenInTime: a verdict with its witnesses does not
+// flicker each time that a busy observer is late.
+func TestDoubtDoesNotUnsayWhatWasSeenInTime(t *testing.T) {
+	for want, state := range map[msg.Verdict]processState{msg.VerdictDown: processGone, msg.VerdictHung: processStopped} {
+		s := newScene(t)
+		s.beats("a", 4)
+		s.wait(time.Minute)
+		s.seen.process = state
+		s.expect(want)
+		s.wait(time.Second)
+		s.doubt(s.now)
+		s.expect(want)
+		s.beats("a", 1)
+		s.expect(msg.VerdictOK)
+	}
+}
+
+// TestDoubtDoesNotHideACrash: the process is gone, whoever was late.
+func TestDoubtDoesNotHideACrash(t *testing.T) {
+	s := newScene(t)
+	s.beats("a", 4)
+	s.wait(time.Minute)
+	s.doubt(s.now)
+	s.lostLink(s.now)
+	s.seen.process = processGone
+	s.expect(msg.VerdictDown)
+}
+
+func TestPeerThatCannotLinkIsUnknownWhileItsProcessLives(t *testing.T) {
+	s := newScene(t)
+	s.seen = testimony{linkOff: true, process: processAlive, ping: answer{asked: true, silent: 9}, healthz: answer{asked: true, silent: 9}}
+	s.wait(time.Hour)
+	s.expect(msg.VerdictUnknown)
+	s.seen.process = processStopped
+	s.expect(msg.VerdictUnknown)
+	s.seen.process = processGone
+	s.expect(msg.VerdictDown)
+}
+
+// TestProcessInAnotherContainer: that its number is not known here says nothing.
+func TestProcessInAnotherContainer(t *testing.T) {
+	s := newScene(t)
+	s.seen.process = processHidden
+	s.wait(time.Hour)
+	s.expect(msg.VerdictUnknown)
+	s.beats("a", 4)
+	s.lostLink(s.now)
+	s.wait(time.Minute)
+	s.expect(msg.VerdictSuspect)
+	s.seen.ping, s.seen.healthz = answer{asked: true, silent: 2}, answer{asked: true, silent: 2}
+	s.expect(msg.VerdictHung)
+}
+
+func TestNewProcessIsFreshForAWhileOnly(t *testing.T) {
+	self, err := proc.Find(os.Getpid())
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now()
+	for name, c := range map[string]struct {
+		started time.Time
+		beating int
+		want    bool
+	}{
+		"just started":                {now.Add(-time.Second), 0, true},
+		"long ago":                    {now.Add(-time.Minute), 0, false},
+		"it beats already":            {now.Add(-time.Second), self.PID, false},
+		"the wall clock was set back": {now.Add(time.Hour), 0, false},
+	} {
+		var w testimony
+		w.witnessProcess(profile.Instance{Process: self.Identity, StartedAt: c.started}, c.beating, now)
+		if w.process != processAlive || w.fresh != c.want {
+			t.Errorf("%s: process %s, fresh %v", name, w.process, w.fresh)
+		}
+	}
+	elsewhere := self.Identity
+	elsewhere.Space = "pid:[1]"
+	var w testimony
+	w.witnessProcess(profile.Instance{Process: elsewhere}, 0, now)
+	if runtime.GOOS == "linux" && w.process != processHidden {
+		t.Errorf("a process of another container is %s", w.process)
+	}
 }
 
 func TestQueuedBeatsDoNotLookFresh(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"clawdbot/profile/config/json5"
+	"clawdbot/profile/near"
 )
 
 // field is one key of a config struct.
@@ -100,14 +101,14 @@ func (d *decoder) decodeStruct(n *json5.Node, v reflect.Value, path json5.Path) 
 		for _, f := range list {
 			known = append(known, f.key)
 		}
-		near := nearest(e.Key, known)
-		if near == "" && slices.Contains(unused, "*") {
+		nearest := near.Name(e.Key, known)
+		if nearest == "" && slices.Contains(unused, "*") {
 			d.keep(e, at)
 			continue
 		}
 		unknown := d.warn(e, at, "unknown", "is not a known key")
-		if near != "" {
-			unknown.Hint = fmt.Sprintf("did you mean %s?", near)
+		if nearest != "" {
+			unknown.Hint = fmt.Sprintf("did you mean %s?", nearest)
 		}
 	}
 }
@@ -220,8 +221,8 @@ func (d *decoder) checkString(n *json5.Node, tag reflect.StructTag, path json5.P
 		words := strings.Split(enum, "|")
 		if !slices.Contains(words, n.Text) {
 			found := d.fail(n, path, "enum", "must be %s (got %s)", oneOf(words), got(n, tag))
-			if near := nearest(n.Text, words); near != "" {
-				found.Hint = fmt.Sprintf("did you mean %s?", near)
+			if nearest := near.Name(n.Text, words); nearest != "" {
+				found.Hint = fmt.Sprintf("did you mean %s?", nearest)
 			}
 			return false
 		}

@@ -50,7 +50,7 @@ func classifyOpen(err error) error {
 	var errno syscall.Errno
 	system := errors.As(err, &errno) && !errors.Is(err, fs.ErrNotExist)
 	switch e := classify(err); {
-	case e != err || system:
+	case system || !errors.Is(err, e): // it is told already, by the system or by classify
 		return e
 	case errors.Is(err, pebble.ErrDBDoesNotExist):
 		return fmt.Errorf("%w: %w", fs.ErrNotExist, err)

@@ -64,7 +64,10 @@ func TestKeyspace(t *testing.T) {
 	if _, err := grants.Get("a"); !errors.Is(err, ErrNotFound) || !strings.Contains(err.Error(), "bus/grant/a") {
 		t.Errorf("deleted: %v", err)
 	}
-	for range grants.All() {
+	for _, err := range grants.All() {
+		if err != nil {
+			t.Fatal(err)
+		}
 		break // must not be called again
 	}
 }
@@ -134,7 +137,10 @@ func TestLogNeverGivesANumberTwice(t *testing.T) {
 	if len(seqs) != 51 || seqs[0] != 249 || seqs[1] != 251 || !slices.IsSorted(seqs) {
 		t.Errorf("from 249: %v", seqs)
 	}
-	for r := range journal.From(0) {
+	for r, err := range journal.From(0) {
+		if err != nil {
+			t.Fatal(err)
+		}
 		if r.Seq != 200 {
 			t.Errorf("first after trim: %d", r.Seq)
 		}
@@ -168,7 +174,7 @@ func TestUpdateIsAtomic(t *testing.T) {
 		})
 	}
 	fault := errors.New("no")
-	if err := deliver("a", fault); err != fault {
+	if err := deliver("a", fault); !errors.Is(err, fault) {
 		t.Errorf("error of the function: %v", err)
 	}
 	if _, err := seen.Get("a"); !errors.Is(err, ErrNotFound) {

@@ -40,8 +40,7 @@ func makeGroups() ([]string, error) {
 		}
 		group := filepath.Join(mount, fields[2], name)
 		if err := os.Mkdir(group, 0o755); err != nil {
-			removeAll(groups)
-			return nil, err
+			return nil, errors.Join(err, removeAll(groups))
 		}
 		groups = append(groups, group)
 	}

@@ -121,16 +121,8 @@ func newBusPubCmd(a *app, asJSON *bool) *cobra.Command {
 }
 
 func (a *app) runPub(ctx context.Context, o busOptions, subj, body string) error {
-	data, err := a.body(o, body)
-	if err != nil {
-		return err
-	}
-	p, err := a.profile()
-	if err != nil {
-		return err
-	}
 	use := busUse{publish, subj}
-	nc, err := a.busConnect(p, o, use)
+	nc, data, err := a.busSender(o, use, body)
 	if err != nil {
 		return err
 	}
@@ -152,6 +144,21 @@ func (a *app) runPub(ctx context.Context, o busOptions, subj, body string) error
 	}
 	a.printf("sent %s of %d bytes to %s\n", count(o.count, "message"), len(data), subj)
 	return nil
+}
+
+// busSender connects as one that may publish, with what it is to send. The
+// caller closes the connection.
+func (a *app) busSender(o busOptions, use busUse, body string) (*busClient, []byte, error) {
+	data, err := a.body(o, body)
+	if err != nil {
+		return nil, nil, err
+	}
+	p, err := a.profile()
+	if err != nil {
+		return nil, nil, err
+	}
+	nc, err := a.busConnect(p, o, use)
+	return nc, data, err
 }
 
 // body is what to send: the argument, or the input when that is -.
@@ -187,16 +194,8 @@ func newBusReqCmd(a *app, asJSON *bool) *cobra.Command {
 }
 
 func (a *app) runReq(ctx context.Context, o busOptions, subj, body string) error {
-	data, err := a.body(o, body)
-	if err != nil {
-		return err
-	}
-	p, err := a.profile()
-	if err != nil {
-		return err
-	}
 	use := busUse{publish, subj}
-	nc, err := a.busConnect(p, o, use)
+	nc, data, err := a.busSender(o, use, body)
 	if err != nil {
 		return err
 	}

@@ -103,8 +103,13 @@ type step struct {
 
 // Run runs a gateway until ctx ends. It returns a *StartError when the start
 // was refused.
-func Run(ctx context.Context, o Options) (err error) {
-	d := &daemon{Options: o, began: time.Now(), listeners: map[string]net.Listener{}, faults: make(chan error, 1)}
+func Run(ctx context.Context, o Options) error { return newDaemon(o).run(ctx) }
+
+func newDaemon(o Options) *daemon {
+	return &daemon{Options: o, began: time.Now(), listeners: map[string]net.Listener{}, faults: make(chan error, 1)}
+}
+
+func (d *daemon) run(ctx context.Context) (err error) {
 	defer func() { err = errors.Join(err, d.unwind()) }()
 	if err := d.start(ctx); err != nil {
 		return errors.Join(err, d.abandon())

@@ -91,7 +91,9 @@ type gatewayUnderTest struct {
 	t       *testing.T
 	p       profile.Profile
 	port    int
-	stop    func() error
+	d       *daemon
+	ended   <-chan struct{}
+	stop    func() error // asks it to stop and returns how it ended
 	console *syncBuffer
 }
 
@@ -129,8 +131,9 @@ func (h *host) try(p profile.Profile, port int) (*gatewayUnderTest, error) {
 	console := &syncBuffer{}
 	ended := make(chan struct{})
 	var result error
+	d := newDaemon(Options{Profile: p, Port: port, Version: "1.2.3", Console: console})
 	go func() {
-		result = Run(ctx, Options{Profile: p, Port: port, Version: "1.2.3", Console: console})
+		result = d.run(ctx)
 		close(ended)
 	}()
 	stop := sync.OnceValue(func() error { cancel(); <-ended; return result })
@@ -153,7 +156,7 @@ func (h *host) try(p profile.Profile, port int) (*gatewayUnderTest, error) {
 			res.Body.Close()
 			if res.StatusCode == http.StatusOK {
 				http.DefaultClient.CloseIdleConnections()
-				return &gatewayUnderTest{h.t, p, port, stop, console}, nil
+				return &gatewayUnderTest{h.t, p, port, d, ended, stop, console}, nil
 			}
 		}
 	}

@@ -1,0 +1,311 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"clawdbot/bus/msg"
+	"clawdbot/profile"
+	"clawdbot/profile/ports"
+	"clawdbot/profile/proc"
+	"clawdbot/profile/store"
+)
+
+// TestFailedStartLeavesNothing fails the start at one step after the other. What
+// is wrong is told in one sentence with the way out, and a start that follows
+// finds nothing in its way.
+func TestFailedStartLeavesNothing(t *testing.T) {
+	for name, c := range map[string]struct {
+		spoil  func(*testing.T, *host, profile.Profile) (mend func())
+		says   string
+		config bool // trying again is no use
+		try    string
+	}{
+		"the state folder is a file": {
+			func(t *testing.T, _ *host, p profile.Profile) func() { return fileAt(t, p.StateDir) },
+			"state folder ", true, "",
+		},
+		"the store is open elsewhere": {
+			func(t *testing.T, _ *host, p profile.Profile) func() {
+				s, err := store.Open(store.Config{Dir: p.StoreDir(), Checkpoints: p.CheckpointDir()})
+				if err != nil {
+					t.Fatal(err)
+				}
+				return func() {
+					if err := s.Close(); err != nil {
+						t.Error(err)
+					}
+				}
+			},
+			"another process has the store of profile main open", false, "clawdbot --profile main profiles",
+		},
+		"the log is a folder": {
+			func(t *testing.T, h *host, p profile.Profile) func() {
+				h.write(p, "{logging: {file: '~/'}}")
+				return func() { h.write(p, "{}") }
+			},
+			"log file ", true, "clawdbot --profile main config unset logging.file",
+		},
+		"a port setting": {
+			func(t *testing.T, h *host, p profile.Profile) func() {
+				h.write(p, fmt.Sprintf("{bus: {port: %d}}", h.base))
+				return func() { h.write(p, "{}") }
+			},
+			"gateway and bus both have port", true, "clawdbot --profile main ports",
+		},
+		"no tailnet": {
+			func(t *testing.T, h *host, p profile.Profile) func() {
+				h.write(p, "{bridge: {bind: 'tailnet'}, gateway: {auth: {token: 'a-token-that-is-long-enough-000000'}}}")
+				return func() { h.write(p, "{}") }
+			},
+			"bridge: bind is tailnet, but this host has no tailnet address", true, "clawdbot --profile main config set bridge.bind loopback",
+		},
+		"the last component's port is taken": {taken(ports.OffsetCanvas), "canvas cannot listen on port ", false, "clawdbot ports explain "},
+		"the bus's port is taken":            {taken(ports.OffsetBus), "bus cannot listen on port ", false, "clawdbot ports explain "},
+		"the link's port is taken":           {taken(ports.OffsetLink), "link cannot listen on port ", false, "clawdbot ports explain "},
+		"the registry is a file": {
+			func(t *testing.T, _ *host, p profile.Profile) func() { return fileAt(t, p.Registry.Dir()) },
+			"host registry: ", true, "",
+		},
+		"the bus's key": {
+			func(t *testing.T, _ *host, p profile.Profile) func() {
+				if err := os.MkdirAll(p.StateDir, 0o700); err != nil {
+					t.Fatal(err)
+				}
+				return fileAt(t, filepath.Dir(p.BusKey("debug")))
+			},
+			"debug.key: not a directory", true, "",
+		},
+		"a component": {
+			func(t *testing.T, h *host, p profile.Profile) func() {
+				h.write(p, "{canvasHost: {root: '~/file/canvas'}}")
+				return fileAt(t, filepath.Join(h.home, "file"))
+			},
+			"canvas: ", true, "",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHost(t)
+			p := h.profile("main")
+			mend := c.spoil(t, h, p)
+			_, err := h.try(p, h.base)
+			var refused *StartError
+			if !errors.As(err, &refused) || refused.Config != c.config || !strings.Contains(err.Error(), c.says) || !strings.HasPrefix(refused.Try, c.try) || (c.try == "") != (refused.Try == "") {
+				t.Fatalf("got %v (%+v)", err, refused)
+			}
+			if strings.Contains(err.Error(), "\n") {
+				t.Errorf("not one line: %q", err)
+			}
+			mend()
+			if i, err := p.Registry.Get(p.Name); err == nil && i.Alive() {
+				t.Error("the registry says that it runs")
+			}
+			h.start(p, h.base)
+		})
+	}
+}
+
+// fileAt puts a file where a folder is needed.
+func fileAt(t *testing.T, path string) (remove func()) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return func() {
+		if err := os.Remove(path); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// taken has this test listen on one of the ports.
+func taken(offset int) func(*testing.T, *host, profile.Profile) func() {
+	return func(t *testing.T, h *host, _ profile.Profile) func() {
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", h.base+offset))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return func() { _ = l.Close() }
+	}
+}
+
+func TestRefusalByCause(t *testing.T) {
+	for _, c := range []struct {
+		cause  error
+		config bool
+	}{
+		{syscall.ENOSPC, false},
+		{store.ErrFull, false},
+		{profile.ErrLocked, false},
+		{fs.ErrPermission, true},
+		{syscall.EROFS, true},
+		{store.ErrReadOnly, true},
+	} {
+		var refused *StartError
+		if err := refusal(fmt.Errorf("a step: %w", c.cause)); !errors.As(err, &refused) || refused.Config != c.config || !errors.Is(err, c.cause) {
+			t.Errorf("%v: got %+v", c.cause, err)
+		}
+	}
+	other := errors.New("a bug")
+	if err := refusal(other); err != other {
+		t.Errorf("what nobody foresaw became %v", err)
+	}
+}
+
+// TestForbiddenPortIsNotTaken: nobody holds a port that this user may not have.
+func TestForbiddenPortIsNotTaken(t *testing.T) {
+	h := newHost(t)
+	d := newDaemon(Options{Profile: h.profile("main")})
+	err := d.taken("gateway", h.base, syscall.EACCES)
+	var refused *StartError
+	if !errors.As(err, &refused) || !refused.Config || !errors.Is(err, syscall.EACCES) {
+		t.Fatalf("got %v", err)
+	}
+}
+
+// TestShortTokenOutlivesItsConfig: safe mode asks for the user's own token, and
+// starts.
+func TestShortTokenOutlivesItsConfig(t *testing.T) {
+	h := newHost(t)
+	p := h.profile("main")
+	h.write(p, "{gateway: {auth: {token: 'short'}}}")
+	if err := h.start(p, h.base).stop(); err != nil {
+		t.Fatal(err)
+	}
+	h.write(p, "{gateway: ")
+	g := h.start(p, h.base)
+	if c, err := p.Credential(g.d.choice.Loaded.Config); err != nil || c.Token != "short" || !g.d.safe() {
+		t.Errorf("safe mode %v asks for %q (%v)", g.d.safe(), c.Token, err)
+	}
+}
+
+// TestThirdBesideTwoOfOneName: the unnamed profile and main are both set up; a
+// third one has one of them as its peer.
+func TestThirdBesideTwoOfOneName(t *testing.T) {
+	h := newHost(t)
+	for _, name := range []string{profile.Default, "main"} {
+		if err := h.start(h.profile(name), h.base).stop(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r := h.start(h.profile("rescue"), h.base+ports.Step)
+	watch := r.verdicts("main")
+	h.start(h.profile(profile.Default), h.base)
+	await(t, watch, msg.VerdictOK)
+}
+
+// TestFailureIsNoStop: a gateway that ends by a failure of its own must look to
+// its peers as one that was killed, and one that does not start as it did before.
+func TestFailureIsNoStop(t *testing.T) {
+	h := newHost(t)
+	p := h.profile("main")
+	entry := func() profile.Instance {
+		t.Helper()
+		i, err := p.Registry.Get(p.Name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return i
+	}
+	g := h.start(p, h.base)
+	nc := g.conn()
+	beats, err := nc.SubscribeSync(p.Subjects().Beat())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := nc.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	if err := g.d.listeners["bridge"].Close(); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-g.ended:
+	case <-time.After(15 * time.Second):
+		t.Fatal("it goes on without its bridge")
+	}
+	if err := g.stop(); err == nil || !strings.HasPrefix(err.Error(), "bridge: ") {
+		t.Errorf("it ended with %v", err)
+	}
+	for {
+		m, err := beats.NextMsg(10 * time.Millisecond)
+		if err != nil {
+			break
+		}
+		if strings.Contains(string(m.Data), `"phase":"stopping"`) {
+			t.Errorf("it announced a stop: %s", m.Data)
+		}
+	}
+	failed := entry()
+	if failed.Process.PID != os.Getpid() || !failed.StoppedAt.IsZero() {
+		t.Errorf("after a failure: %+v", failed)
+	}
+
+	// As if that process were dead now: a start that fails changes nothing of it.
+	failed.Process.Start += "0"
+	if _, err := p.Registry.Update(func([]profile.Instance) (profile.Instance, error) { return failed, nil }); err != nil {
+		t.Fatal(err)
+	}
+	h.write(p, "{canvasHost: {root: '~/.clawdbot-main/clawdbot.json/canvas'}}")
+	if _, err := h.try(p, h.base); err == nil {
+		t.Fatal("it started")
+	}
+	if now := entry(); now.Process != failed.Process || !now.StoppedAt.IsZero() {
+		t.Errorf("after a start that failed: %+v", now)
+	}
+
+	// Asked to stop, it keeps the unit that was installed meanwhile.
+	h.write(p, "{}")
+	g = h.start(p, h.base)
+	if _, err := p.Registry.Update(func([]profile.Instance) (profile.Instance, error) {
+		i := g.d.instance
+		i.Unit = "clawdbot-gateway-main.service"
+		return i, nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if err := g.stop(); err != nil {
+		t.Fatal(err)
+	}
+	if now := entry(); now.Process != (proc.Identity{}) || now.StoppedAt.IsZero() || now.Unit == "" {
+		t.Errorf("after a stop: %+v", now)
+	}
+}
+
+// TestLostRegistryIsWrittenAgain: it is an index, so losing it loses nothing.
+func TestLostRegistryIsWrittenAgain(t *testing.T) {
+	h := newHost(t)
+	m := h.start(h.profile("main"), h.base)
+	r := h.start(h.profile("rescue"), h.base+ports.Step)
+	await(t, r.verdicts("main"), msg.VerdictOK)
+	if err := os.RemoveAll(m.p.Registry.Dir()); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Second)
+	defer cancel()
+	for _, g := range []*gatewayUnderTest{m, r} {
+		for {
+			if i, err := g.p.Registry.Get(g.p.Name); err == nil && i.Alive() && i.Ports.Gateway == g.port {
+				break
+			}
+			select {
+			case <-ctx.Done():
+				t.Fatalf("%s is not in the registry", g.p.Name)
+			case <-time.After(5 * time.Millisecond):
+			}
+		}
+	}
+	await(t, r.verdicts("main"), msg.VerdictOK)
+}
