@@ -136,6 +136,44 @@ func TestPlanPortsOverrides(t *testing.T) {
 	}
 }
 
+// TestPlanPortsWhoWins sets each port in every way there is, and tells who won.
+func TestPlanPortsWhoWins(t *testing.T) {
+	const base = 20000
+	var all config.Config
+	all.Gateway.Port, all.Bridge.Port, all.CanvasHost.Port = base, 21001, 21004
+	all.Bus.Port, all.Bus.Link.Port, all.Bus.MonitorPort, all.Bus.WebsocketPort = 21005, 21006, 21007, 21008
+	all.Browser.ControlURL = "http://127.0.0.1:21002"
+	var plain config.Config
+	plain.Gateway.Port = base
+	vars := map[string]string{
+		"CLAWDBOT_GATEWAY_PORT": "22000", "CLAWDBOT_BRIDGE_PORT": "22001", "CLAWDBOT_CANVAS_HOST_PORT": "22004",
+		"CLAWDBOT_BROWSER_CONTROL_URL": "http://127.0.0.1:22002",
+	}
+	for name, c := range map[string]struct {
+		vars map[string]string
+		cfg  config.Config
+		want string
+	}{
+		"derived":     {nil, plain, "port=20000 config; bridge=20001 derived; browser=20002 derived; bus=20005 derived; canvas=20004 derived; link=20006 derived; monitor=off default; websocket=off default"},
+		"config":      {nil, all, "port=20000 config; bridge=21001 config; browser=21002 config; bus=21005 config; canvas=21004 config; link=21006 config; monitor=21007 config; websocket=21008 config"},
+		"environment": {vars, all, "port=22000 environment; bridge=22001 environment; browser=22002 environment; bus=21005 config; canvas=22004 environment; link=21006 config; monitor=21007 config; websocket=21008 config"},
+	} {
+		_, settings, err := resolve(t, Flags{}, testEnv(t, c.vars)).PlanPorts(c.cfg, 0)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		var got []string
+		for _, s := range settings {
+			got = append(got, s.Name+"="+s.Value+" "+s.From)
+		}
+		slices.Sort(got[1:])
+		if text := strings.Join(got, "; "); text != c.want {
+			t.Errorf("%s:\ngot  %s\nwant %s", name, text, c.want)
+		}
+	}
+}
+
 func TestPlanPortsRefuses(t *testing.T) {
 	for name, c := range map[string]struct {
 		vars map[string]string
@@ -146,6 +184,9 @@ func TestPlanPortsRefuses(t *testing.T) {
 		"out of range":   {map[string]string{"CLAWDBOT_BRIDGE_PORT": "0"}, nil, `CLAWDBOT_BRIDGE_PORT: "0" is no port`},
 		"too high":       {nil, func(c *config.Config) { c.Gateway.Port = 65500 }, "gateway.port: not a base port"},
 		"one port twice": {nil, func(c *config.Config) { c.Bus.Port = 20001 }, "bridge and bus both have port 20001"},
+		"not whole":      {map[string]string{"CLAWDBOT_CANVAS_HOST_PORT": "1.5"}, nil, `CLAWDBOT_CANVAS_HOST_PORT: "1.5" is no port`},
+		"URL, no port":   {nil, func(c *config.Config) { c.Browser.ControlURL = "http://127.0.0.1" }, "browser.controlUrl"},
+		"URL, port 0":    {nil, func(c *config.Config) { c.Browser.ControlURL = "http://127.0.0.1:0" }, `"0" is no port`},
 		"no URL":         {map[string]string{"CLAWDBOT_BROWSER_CONTROL_URL": "20002"}, nil, "CLAWDBOT_BROWSER_CONTROL_URL"},
 		"CDP too high":   {nil, func(c *config.Config) { c.Browser.ControlURL = "http://127.0.0.1:65500" }, "CDP ports would pass 65535"},
 	} {
@@ -166,6 +207,7 @@ func TestPlanPortsRefuses(t *testing.T) {
 // TestKnown finds profiles that the registry forgot, and nothing else.
 func TestKnown(t *testing.T) {
 	env := testEnv(t, map[string]string{"CLAWDBOT_GATEWAY_PORT": "29999", "TOKEN": "t"})
+	env.Home = filepath.Join(env.Home, "[home]") // a name that is no pattern
 	for dir, text := range map[string]string{
 		".clawdbot":        `{gateway: {port: 20000}}`,
 		".clawdbot-rescue": `{gateway: {port: 20212, auth: {token: "${TOKEN}"}}}`,

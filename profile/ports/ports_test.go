@@ -20,6 +20,9 @@ func TestDerive(t *testing.T) {
 			t.Errorf("base %d: got %v, want ErrBase", base, err)
 		}
 	}
+	if first, err := Derive(1); err != nil || first.Gateway != 1 {
+		t.Fatalf("lowest base: got %+v, %v", first, err)
+	}
 	last, err := Derive(MaxBase)
 	if err != nil || last.CDP.To != 65535 {
 		t.Fatalf("highest base: got %+v, %v", last, err)

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -56,13 +58,13 @@ func (d *daemon) startLog(context.Context) error {
 	if cfg.File != "" {
 		d.logPath, try = d.Profile.ExpandHome(cfg.File), d.Profile.Command("config unset logging.file")
 	}
-	file := &timberjack.Logger{Filename: d.logPath, MaxSize: logMegabytes, MaxBackups: logBackups, FileMode: 0o600}
-	if _, err := file.Write(nil); err != nil {
+	if err := checkLogFile(d.logPath); err != nil {
 		if isFull(err) {
-			return fmt.Errorf("log file %s: %w", d.logPath, err)
+			return err
 		}
-		return refuse(try, "log file %s cannot be written: %w", d.logPath, err)
+		return refuse(try, "%w", err)
 	}
+	file := &timberjack.Logger{Filename: d.logPath, MaxSize: logMegabytes, MaxBackups: logBackups, FileMode: 0o600}
 	d.push("log", file.Close)
 	d.logs = &logHandler{logSinks: &logSinks{
 		level: logLevel(cfg.Level), profile: d.Profile.Bus(), subjects: d.Profile.Subjects(),
@@ -73,6 +75,22 @@ func (d *daemon) startLog(context.Context) error {
 		d.log.Warn(w)
 	}
 	return nil
+}
+
+// checkLogFile makes the file. What is there and is none must not be rotated:
+// the rotation moves away whatever it cannot open, be it a folder or a device.
+func checkLogFile(path string) error {
+	if st, err := os.Stat(path); err == nil && !st.Mode().IsRegular() {
+		return fmt.Errorf("log file %s is no file: its mode is %s", path, st.Mode())
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return fmt.Errorf("log file %s: %w", path, err)
+	}
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return fmt.Errorf("log file %s: %w", path, err)
+	}
+	return f.Close()
 }
 
 // logLevel maps the original's level names.

@@ -2,7 +2,9 @@ package daemon
 
 import (
 	"context"
+	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"strings"
 
@@ -28,6 +30,9 @@ func (d *daemon) logsTail(_ context.Context, r *bus.Request) (any, error) {
 		return nil, bus.Errorf(bus.CodeInvalidRequest, "limit must be 1 to %d, maxBytes 1 to %d and cursor not negative", tailMaxLines, tailMaxBytes)
 	}
 	f, err := os.Open(d.logPath)
+	if errors.Is(err, fs.ErrNotExist) { // it is being rotated
+		return msg.LogTail{File: d.logPath, Lines: []string{}, Reset: q.Cursor > 0}, nil
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -41,16 +46,15 @@ func (d *daemon) logsTail(_ context.Context, r *bus.Request) (any, error) {
 	if from > st.Size() {
 		from, tail.Reset = 0, true
 	}
-	if from == 0 || st.Size()-from > q.MaxBytes {
-		tail.Truncated = st.Size()-from > q.MaxBytes
-		from = max(from, st.Size()-q.MaxBytes)
+	if tail.Truncated = st.Size()-from > q.MaxBytes; tail.Truncated {
+		from = st.Size() - q.MaxBytes - 1 // the byte before tells whether the first line is whole
 	}
 	body, err := io.ReadAll(io.NewSectionReader(f, from, st.Size()-from))
 	if err != nil {
 		return nil, err
 	}
 	text := string(body)
-	if tail.Truncated { // the first line is cut
+	if tail.Truncated {
 		_, text, _ = strings.Cut(text, "\n")
 	}
 	whole := strings.LastIndexByte(text, '\n') + 1 // a line that is still being written is left for the next call

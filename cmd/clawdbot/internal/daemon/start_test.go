@@ -1,7 +1,6 @@
 package daemon
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -51,9 +50,14 @@ func TestFailedStartLeavesNothing(t *testing.T) {
 		"the log is a folder": {
 			func(t *testing.T, h *host, p profile.Profile) func() {
 				h.write(p, "{logging: {file: '~/'}}")
-				return func() { h.write(p, "{}") }
+				return func() {
+					if _, err := os.Stat(p.ConfigPath); err != nil {
+						t.Errorf("the folder was moved away: %v", err)
+					}
+					h.write(p, "{}")
+				}
 			},
-			"log file ", true, "clawdbot --profile main config unset logging.file",
+			" is no file: its mode is d", true, "clawdbot --profile main config unset logging.file",
 		},
 		"a port setting": {
 			func(t *testing.T, h *host, p profile.Profile) func() {
@@ -201,9 +205,8 @@ func TestThirdBesideTwoOfOneName(t *testing.T) {
 		}
 	}
 	r := h.start(h.profile("rescue"), h.base+ports.Step)
-	watch := r.verdicts("main")
 	h.start(h.profile(profile.Default), h.base)
-	await(t, watch, msg.VerdictOK)
+	r.sees("main", msg.VerdictOK)
 }
 
 // TestFailureIsNoStop: a gateway that ends by a failure of its own must look to
@@ -289,23 +292,38 @@ func TestLostRegistryIsWrittenAgain(t *testing.T) {
 	h := newHost(t)
 	m := h.start(h.profile("main"), h.base)
 	r := h.start(h.profile("rescue"), h.base+ports.Step)
-	await(t, r.verdicts("main"), msg.VerdictOK)
-	if err := os.RemoveAll(m.p.Registry.Dir()); err != nil {
+	r.sees("main", msg.VerdictOK)
+	if err := os.Rename(m.p.Registry.Dir(), filepath.Join(h.home, "lost")); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Second)
-	defer cancel()
-	for _, g := range []*gatewayUnderTest{m, r} {
-		for {
-			if i, err := g.p.Registry.Get(g.p.Name); err == nil && i.Alive() && i.Ports.Gateway == g.port {
-				break
-			}
+	deadline := time.After(15 * time.Second)
+	until := func(what string, right func() bool) {
+		t.Helper()
+		for !right() {
 			select {
-			case <-ctx.Done():
-				t.Fatalf("%s is not in the registry", g.p.Name)
+			case <-deadline:
+				t.Fatalf("not in time: %s", what)
 			case <-time.After(5 * time.Millisecond):
 			}
 		}
 	}
-	await(t, r.verdicts("main"), msg.VerdictOK)
+	for _, g := range []*gatewayUnderTest{m, r} {
+		until(g.p.Name+" is in the registry", func() bool {
+			i, err := g.p.Registry.Get(g.p.Name)
+			return err == nil && i.Alive() && i.Ports.Gateway == g.port
+		})
+	}
+	secret := func(g *gatewayUnderTest) string {
+		peers := g.d.currentMembers().Peers
+		if len(peers) != 1 {
+			return g.p.Name + " has no peer"
+		}
+		return peers[0].Secret
+	}
+	until("both have the pair's new credential", func() bool { return secret(m) == secret(r) })
+	r.sees("main", msg.VerdictOK)
+	if err := m.stop(); err != nil {
+		t.Fatal(err)
+	}
+	r.sees("main", msg.VerdictStopped)
 }

@@ -55,7 +55,8 @@ type phaseChange struct {
 	done   chan struct{}
 }
 
-// supervisorConfig is what newSupervisor needs; first is the beat's fixed part.
+// supervisorConfig is what newSupervisor needs; first is the beat's fixed part,
+// with the components that have to start.
 type supervisorConfig struct {
 	subjects subject.Space
 	dial     func() (*nats.Conn, error)

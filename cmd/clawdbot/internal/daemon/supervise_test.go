@@ -1,0 +1,203 @@
+package daemon
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"slices"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"clawdbot/bus"
+	"clawdbot/bus/bustest"
+	"clawdbot/bus/msg"
+)
+
+// loop is a supervisor of the test, with its beats.
+type loop struct {
+	*supervisor
+	t     *testing.T
+	bus   *bustest.Bus
+	beats *nats.Subscription
+}
+
+func startLoop(t *testing.T, cfg supervisorConfig) *loop {
+	t.Helper()
+	b := bustest.Start(t, "main")
+	sub, err := b.Conn(t).SubscribeSync(b.Subjects.Beat())
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg.subjects, cfg.dial, cfg.version = b.Subjects, b.Dial, "1.2.3"
+	cfg.first = msg.Beat{Profile: "main", Boot: "b", Phase: msg.PhaseStarting, Components: []msg.Component{
+		{Name: "agent", State: msg.StateStarting}, {Name: "canvas", State: msg.StateStarting},
+	}}
+	s, err := newSupervisor(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.close(); err != nil {
+			t.Error(err)
+		}
+		s.setPhase(msg.PhaseReady, "") // of a loop that ended: does not block
+	})
+	return &loop{s, t, b, sub}
+}
+
+// until returns the first beat that is right.
+func (l *loop) until(what string, right func(msg.Beat) bool) msg.Beat {
+	l.t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); ; {
+		m, err := l.beats.NextMsg(time.Until(deadline))
+		if err != nil {
+			l.t.Fatalf("no beat with %s: %v", what, err)
+		}
+		var b msg.Beat
+		if err := json.Unmarshal(m.Data, &b); err != nil {
+			l.t.Fatal(err)
+		}
+		if right(b) {
+			return b
+		}
+	}
+}
+
+func TestBeatsComeInOrder(t *testing.T) {
+	l := startLoop(t, supervisorConfig{})
+	var last msg.Beat
+	for range 4 {
+		b := l.until("a beat", func(msg.Beat) bool { return true })
+		if b.Seq <= last.Seq || b.MonoMs < last.MonoMs || b.Profile != "main" || b.Boot != "b" {
+			t.Fatalf("after %+v came %+v", last, b)
+		}
+		last = b
+	}
+}
+
+// TestNothingComesAfterStopping: a stop that is asked for during the start must
+// not look like a crash in the end.
+func TestNothingComesAfterStopping(t *testing.T) {
+	l := startLoop(t, supervisorConfig{})
+	l.setPhase(msg.PhaseStopping, "asked to stop")
+	l.setPhase(msg.PhaseReady, "")
+	first := l.until("stopping", func(b msg.Beat) bool { return b.Phase == msg.PhaseStopping })
+	next := l.until("a later one", func(b msg.Beat) bool { return b.Seq >= first.Seq+2 })
+	if next.Phase != msg.PhaseStopping || next.Detail != "asked to stop" {
+		t.Errorf("after stopping: %+v", next)
+	}
+}
+
+func TestBeatTellsOfComponents(t *testing.T) {
+	l := startLoop(t, supervisorConfig{})
+	nc := l.bus.Conn(t)
+	say := func(subjectOf string, c msg.Component) {
+		t.Helper()
+		subj, err := l.bus.Subjects.Health(subjectOf)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := json.Marshal(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := nc.Publish(subj, body); err != nil {
+			t.Fatal(err)
+		}
+	}
+	say("canvas", msg.Component{Name: "bridge", State: msg.StateFailed}) // canvas does not speak for the bridge
+	say("bridge", msg.Component{Name: "bridge", State: msg.StateOff})
+	say("canvas", msg.Component{Name: "canvas", State: msg.StateOK})
+	l.until("canvas", func(b msg.Beat) bool { return b.Components[len(b.Components)-1].State == msg.StateOK })
+	select {
+	case <-l.started:
+		t.Error("started before the agent said how it is")
+	default:
+	}
+	say("agent", msg.Component{Name: "agent", State: msg.StateDegraded, Detail: "no model"})
+	b := l.until("the agent", func(b msg.Beat) bool { return b.Components[0].State == msg.StateDegraded })
+	want := []msg.Component{{Name: "agent", State: msg.StateDegraded, Detail: "no model"}, {Name: "bridge", State: msg.StateOff}, {Name: "canvas", State: msg.StateOK}}
+	if !slices.Equal(b.Components, want) {
+		t.Errorf("got %+v", b.Components)
+	}
+	select {
+	case <-l.started:
+	case <-time.After(10 * time.Second):
+		t.Error("not started, though all have said how they are")
+	}
+}
+
+// TestPingIsAnsweredByTheLoopItself: when the loop stands, so do beats and pings.
+func TestPingIsAnsweredByTheLoopItself(t *testing.T) {
+	stand := make(chan struct{})
+	var fed atomic.Int64
+	l := startLoop(t, supervisorConfig{every: time.Nanosecond, watchdog: func() error {
+		fed.Add(1)
+		<-stand
+		return nil
+	}})
+	ping := func(wait time.Duration) error {
+		ctx, cancel := context.WithTimeout(context.Background(), wait)
+		defer cancel()
+		return bus.Call(ctx, l.bus.Conn(t), l.bus.Subjects.Ping(), nil, nil)
+	}
+	for deadline := time.Now().Add(10 * time.Second); fed.Load() == 0; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("the watchdog is not fed")
+		}
+	}
+	if err := ping(2 * beatEvery); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("a loop that stands answers: %v", err)
+	}
+	close(stand)
+	if err := ping(10 * time.Second); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestConfigIsProvenByTimeInHealth(t *testing.T) {
+	now := time.Unix(1_800_000_000, 0)
+	well := []msg.Component{{Name: "agent", State: msg.StateDegraded}, {Name: "bridge", State: msg.StateOff}, {Name: "gateway", State: msg.StateOK}}
+	s := &supervisor{healthy: make(chan struct{}), beat: msg.Beat{Phase: msg.PhaseStarting, Components: well}}
+	proven := func() bool {
+		s.judge(now)
+		select {
+		case <-s.healthy:
+			return true
+		default:
+			return false
+		}
+	}
+	pass := func(d time.Duration) { now = now.Add(d) }
+
+	proven()
+	pass(2 * probationTime)
+	if proven() {
+		t.Fatal("proven before it was ready")
+	}
+	s.beat.Phase = msg.PhaseReady
+	proven()
+	pass(probationTime - time.Millisecond)
+	if proven() {
+		t.Fatal("proven too early")
+	}
+	for _, bad := range []msg.State{msg.StateFailed, msg.StateStarting} {
+		s.beat.Components = append(well[:2:2], msg.Component{Name: "gateway", State: bad})
+		if pass(time.Hour); proven() {
+			t.Fatalf("proven with a component %s", bad)
+		}
+	}
+	s.beat.Components = well
+	if proven() {
+		t.Fatal("the time before a failure counts")
+	}
+	if pass(probationTime); !proven() {
+		t.Fatal("not proven after its time")
+	}
+	if pass(time.Hour); !proven() { // a second proof must not close the channel again
+		t.Fatal("no longer proven")
+	}
+}
