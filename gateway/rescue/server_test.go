@@ -214,11 +214,11 @@ func (s *stage) until(what string, right func([]msg.Peer) bool) {
 	}
 }
 
-// deafToPing takes main's pings and never answers, as a loop does that stands.
-func (s *stage) deafToPing() {
+// pinged has main take its pings in this way.
+func (s *stage) pinged(take nats.MsgHandler) {
 	s.t.Helper()
 	nc := s.main.Conn(s.t)
-	if _, err := nc.Subscribe(s.main.Subjects.Ping(), func(*nats.Msg) {}); err != nil {
+	if _, err := nc.Subscribe(s.main.Subjects.Ping(), take); err != nil {
 		s.t.Fatal(err)
 	}
 	if err := nc.Flush(); err != nil {
@@ -228,7 +228,7 @@ func (s *stage) deafToPing() {
 
 func TestWedgedLoopIsHung(t *testing.T) {
 	s := newStage(t)
-	s.deafToPing()
+	s.pinged(func(*nats.Msg) {}) // and never answer, as a loop does that stands
 	s.watch()
 	s.beats(msg.VerdictOK)
 	s.status.Store(http.StatusServiceUnavailable)
@@ -251,6 +251,7 @@ func TestWedgedLoopIsHung(t *testing.T) {
 // is asked now and then, not in a frenzy.
 func TestAnsweringPeerStaysSuspect(t *testing.T) {
 	s := newStage(t)
+	s.pinged(func(m *nats.Msg) { _ = m.Respond([]byte("nonsense, at once")) })
 	s.watch()
 	s.beats(msg.VerdictOK)
 	s.expect(msg.VerdictSuspect, msg.VerdictDown, msg.VerdictHung)

@@ -25,7 +25,8 @@ type testimony struct {
 	ping    answer
 	healthz answer
 	stopped bool // the registry says it was stopped in order
-	fresh   bool // the process is a new one that had no time to beat yet
+	another bool // the registered process is not the one that beat last
+	fresh   bool // another, that had no time to beat yet
 	linkOff bool // one of the two configs keeps them from linking
 }
 
@@ -156,15 +157,15 @@ func (t *track) judge(now time.Time) (msg.Verdict, string) {
 		}
 		return t.alive()
 	}
-	noSign := fmt.Sprintf("no beat for %s", short(silent))
+	noSign := "beats are missing" // without times: it is read long after it was said, beside the evidence
 	if !t.linkLost.IsZero() {
-		noSign = fmt.Sprintf("link lost %s ago", short(now.Sub(t.linkLost)))
+		noSign = "link lost"
 	}
 	switch {
 	case t.seen.process == processGone && t.leaving():
 		return msg.VerdictStopped, "stopped in order"
 	case t.seen.process == processGone:
-		return msg.VerdictDown, fmt.Sprintf("%s and its process is gone", noSign)
+		return msg.VerdictDown, noSign + " and its process is gone"
 	case t.seen.process == processUnknown && t.seen.stopped:
 		return msg.VerdictStopped, "stopped in order"
 	case t.seen.process == processUnknown && t.lastLife.IsZero():
@@ -176,9 +177,9 @@ func (t *track) judge(now time.Time) (msg.Verdict, string) {
 	case t.leaving() && silent < hungAfter*5:
 		return msg.VerdictStopped, "is stopping"
 	case silent >= hungAfter && t.seen.process == processStopped:
-		return msg.VerdictHung, fmt.Sprintf("%s and its process is stopped by a signal", noSign)
+		return msg.VerdictHung, noSign + " and its process is stopped by a signal"
 	case silent >= hungAfter && t.seen.ping.silent >= 2 && t.seen.healthz.silent >= 2:
-		return msg.VerdictHung, fmt.Sprintf("%s, and it answers neither ping nor /healthz", noSign)
+		return msg.VerdictHung, noSign + ", and it answers neither ping nor /healthz"
 	case t.lastLife.IsZero():
 		return msg.VerdictUnknown, fmt.Sprintf("not observed: no link yet, its process is %s", t.seen.process)
 	case quiet:
@@ -207,8 +208,11 @@ func (t *track) alive() (msg.Verdict, string) {
 	return msg.VerdictOK, "beats arrive"
 }
 
-// leaving says whether the peer announced that it stops.
-func (t *track) leaving() bool { return t.beat.Phase == msg.PhaseStopping || t.seen.stopped }
+// leaving says whether the peer announced that it stops. What an earlier
+// process of it announced does not speak for the one that is registered now.
+func (t *track) leaving() bool {
+	return t.seen.stopped || t.beat.Phase == msg.PhaseStopping && !t.seen.another
+}
 
 // update judges and says whether the verdict changed.
 func (t *track) update(now time.Time) bool {

@@ -296,3 +296,21 @@ func TestNewProcessIsStartingNotSuspect(t *testing.T) {
 	s.beats("b", 1)
 	s.expect(msg.VerdictOK)
 }
+
+func TestDeathBeforeTheFirstBeatIsNoPlannedStop(t *testing.T) {
+	s := newScene(t)
+	s.beats("a", 4)
+	b := s.next("a")
+	b.Phase = msg.PhaseStopping
+	s.observe(b, s.now)
+	s.lostLink(s.now)
+	s.seen = testimony{process: processUnknown, stopped: true}
+	s.wait(time.Minute)
+	s.expect(msg.VerdictStopped)
+	s.seen = testimony{process: processAlive, another: true, fresh: true}
+	s.expect(msg.VerdictStarting)
+	s.seen = testimony{process: processGone, another: true}
+	s.expect(msg.VerdictDown)
+	s.seen = testimony{process: processStopped, another: true}
+	s.expect(msg.VerdictHung)
+}

@@ -31,6 +31,7 @@ const freshFor = 10 * time.Second
 // is the pid that the last beat named. It is quick enough for the watch loop.
 func (t *testimony) witnessProcess(i profile.Instance, beating int, now time.Time) {
 	t.process, t.stopped, t.fresh = processUnknown, false, false
+	t.another = i.Process.PID != 0 && i.Process.PID != beating
 	if i.Process.PID == 0 {
 		t.stopped = !i.StoppedAt.IsZero()
 		return
@@ -46,7 +47,7 @@ func (t *testimony) witnessProcess(i profile.Instance, beating int, now time.Tim
 	default:
 		t.process = processAlive
 		age := now.Sub(i.StartedAt) // negative when the wall clock was set back since
-		t.fresh = i.Process.PID != beating && age >= 0 && age < freshFor
+		t.fresh = t.another && age >= 0 && age < freshFor
 	}
 }
 

@@ -54,12 +54,14 @@ func Find(pid int) (Info, error) {
 		return Info{}, fmt.Errorf("process %d: odd /proc stat", pid)
 	}
 	fields := strings.Fields(string(stat[end+1:])) // fields[0] is field 3, the state
-	const stateField, startField = 0, 22 - 3
+	const stateField, threadsField, startField = 0, 20 - 3, 22 - 3
 	if len(fields) <= startField {
 		return Info{}, fmt.Errorf("process %d: short /proc stat", pid)
 	}
 	state := fields[stateField]
-	if state == "Z" || state == "X" {
+	// A leader that has ended is a zombie while its other threads still hold
+	// the process's files and ports.
+	if state == "X" || state == "Z" && fields[threadsField] == "1" {
 		return Info{}, ErrGone
 	}
 	return Info{

@@ -130,6 +130,16 @@ func TestTerminate(t *testing.T) {
 		}
 		wantEnd(t, cmd, syscall.SIGKILL)
 	})
+	t.Run("who was stopped is woken and obeys", func(t *testing.T) {
+		cmd, id := child(t, idle)
+		if err := cmd.Process.Signal(syscall.SIGSTOP); err != nil {
+			t.Fatal(err)
+		}
+		if err := Terminate(t.Context(), id, patience); err != nil {
+			t.Fatal(err)
+		}
+		wantEnd(t, cmd, syscall.SIGTERM)
+	})
 	t.Run("another process of the number is left alone", func(t *testing.T) {
 		_, id := child(t, idle)
 		old := id

@@ -7,4 +7,10 @@ import (
 	"syscall"
 )
 
-func askToStop(p *os.Process) error { return p.Signal(syscall.SIGTERM) }
+// askToStop sends SIGTERM, and SIGCONT so that a stopped process can obey.
+func askToStop(p *os.Process) error {
+	if err := p.Signal(syscall.SIGTERM); err != nil {
+		return err
+	}
+	return p.Signal(syscall.SIGCONT)
+}

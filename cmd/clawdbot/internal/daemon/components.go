@@ -117,8 +117,12 @@ func (d *daemon) configWarnings() []string {
 	if d.choice.Reason != "" {
 		warnings = append(warnings, d.choice.Reason)
 	}
+	of := ""
+	if d.choice.Source == config.FromFallback { // its lines are not those of the file as it is now
+		of = fmt.Sprintf("generation %d: ", d.choice.Generation)
+	}
 	for _, w := range d.choice.Loaded.Warnings {
-		warnings = append(warnings, w.String())
+		warnings = append(warnings, of+w.String())
 	}
 	return warnings
 }

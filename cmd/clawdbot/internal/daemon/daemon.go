@@ -237,22 +237,3 @@ func (d *daemon) probation(ctx context.Context) error {
 	<-ctx.Done()
 	return nil
 }
-
-// watchStore tells everyone when the store stops writing or finds damage. The
-// gateway goes on: it can still be asked, and refuses what it cannot keep.
-func (d *daemon) watchStore(ctx context.Context) error {
-	health, err := bus.NewHealth(d.super.nc, d.Profile.Subjects(), "store")
-	if err != nil {
-		return err
-	}
-	health.Set(msg.StateOK, "")
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case fault := <-d.faults:
-			d.log.Error("store", "err", fault)
-			health.Set(msg.StateFailed, fault.Error())
-		}
-	}
-}

@@ -351,10 +351,21 @@ func TestBrokenConfigWithoutAGoodGenerationRunsInSafeMode(t *testing.T) {
 	}
 }
 
-func TestDamagedStoreIsQuarantinedAloud(t *testing.T) {
+// TestDamagedStoreIsReplacedAloud damages the store of a gateway that ran long
+// enough to have copied it.
+func TestDamagedStoreIsReplacedAloud(t *testing.T) {
 	h := newHost(t)
 	p := h.profile("main")
-	if err := h.start(p, h.base).stop(); err != nil {
+	g := h.start(p, h.base)
+	for deadline := time.Now().Add(15 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+		if copies, _ := filepath.Glob(filepath.Join(p.CheckpointDir(), "[0-9]*")); len(copies) > 0 {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("a healthy gateway did not copy its store")
+		}
+	}
+	if err := g.stop(); err != nil {
 		t.Fatal(err)
 	}
 	manifests, err := filepath.Glob(filepath.Join(p.StoreDir(), "MANIFEST-*"))
@@ -366,9 +377,31 @@ func TestDamagedStoreIsQuarantinedAloud(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	g := h.start(p, h.base)
-	if log := g.console.String(); !strings.Contains(log, "store was damaged and replaced") {
-		t.Errorf("nobody was told:\n%s", log)
+	g = h.start(p, h.base)
+	if log := g.console.String(); !strings.Contains(log, "store was damaged and replaced") || strings.Contains(log, "an empty one") {
+		t.Errorf("the log does not tell of the copy that took its place:\n%s", log)
+	}
+	sub, err := g.conn().SubscribeSync(p.Subjects().Beat())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for {
+		m, err := sub.NextMsg(15 * time.Second)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var beat msg.Beat
+		if err := json.Unmarshal(m.Data, &beat); err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range beat.Components {
+			if c.Name == "store" {
+				if c.State != msg.StateDegraded || !strings.Contains(c.Detail, "store.corrupt-") {
+					t.Errorf("store is %s: %s", c.State, c.Detail)
+				}
+				return
+			}
+		}
 	}
 }
 

@@ -177,7 +177,7 @@ func (d *daemon) claim(context.Context) error {
 		for _, i := range all {
 			mine := i.Is(p) // whose guard is the store's lock
 			if i.Bus == p.Bus() && i.Alive() && !mine {
-				return next, notNow("clawdbot --profile <another name> gateway",
+				return next, refuse("clawdbot --profile <another name> gateway",
 					"profile %s (%s) runs as pid %d and has the bus name %s, which profile %s would need",
 					i.Profile, i.StateDir, i.Process.PID, i.Bus, p.Name)
 			}
@@ -292,7 +292,7 @@ func (d *daemon) sayConfig() {
 		d.log.Warn("config: " + w.String())
 	}
 	if d.recovery.Reason != nil {
-		d.log.Error("store was damaged and replaced", "reason", d.recovery.Reason, "quarantined", d.recovery.Quarantined, "restored", orNone(d.recovery.Restored))
+		d.log.Error("store was damaged and replaced", "reason", d.recovery.Reason, "quarantined", d.recovery.Quarantined, "replacedBy", orNone(d.recovery.Restored))
 	}
 	switch d.choice.Source {
 	case config.FromFile:
@@ -328,7 +328,7 @@ func (d *daemon) announceConfig(what string, g config.Generation) {
 
 func orNone(s string) string {
 	if s == "" {
-		return "nothing, an empty store took its place"
+		return "an empty one: there was no good copy"
 	}
 	return s
 }

@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -115,6 +116,28 @@ func TestFailedStartLeavesNothing(t *testing.T) {
 			}
 			h.start(p, h.base)
 		})
+	}
+}
+
+// drained is a component that notes how it was run.
+type drained struct{ ended bool }
+
+func (d *drained) Name() string { return "drained" }
+
+func (d *drained) Run(ctx context.Context) error {
+	d.ended = ctx.Err() != nil
+	return errors.New("on the way out")
+}
+
+func TestAbandonedStartDrainsWhatWasBuilt(t *testing.T) {
+	var first, second drained
+	d := newDaemon(Options{})
+	d.components = []Component{&first, &second}
+	if err := d.abandon(); err == nil || strings.Count(err.Error(), "drained: on the way out") != 2 {
+		t.Errorf("got %v", err)
+	}
+	if !first.ended || !second.ended {
+		t.Error("not every component was drained")
 	}
 }
 

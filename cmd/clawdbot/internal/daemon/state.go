@@ -1,0 +1,65 @@
+package daemon
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"clawdbot/bus"
+	"clawdbot/bus/msg"
+)
+
+// backupEvery is how often a healthy gateway copies its store.
+const backupEvery = 6 * time.Hour
+
+// watchStore tells everyone when the store stops writing or finds damage. The
+// gateway goes on: it can still be asked, and refuses what it cannot keep. A
+// store that works is copied once the gateway is healthy, and now and then.
+func (d *daemon) watchStore(ctx context.Context) error {
+	health, err := bus.NewHealth(d.super.nc, d.Profile.Subjects(), "store")
+	if err != nil {
+		return err
+	}
+	health.Set(d.storeState())
+	backup := time.NewTicker(backupEvery)
+	defer backup.Stop()
+	healthy := d.super.healthy
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case fault := <-d.faults:
+			d.log.Error("store", "err", fault)
+			health.Set(msg.StateFailed, fault.Error())
+		case <-healthy:
+			healthy = nil // once
+			d.backUp()
+		case <-backup.C:
+			d.backUp()
+		}
+	}
+}
+
+// storeState is degraded while a damaged store lies beside the one that took
+// its place: what it held may be missing, and its owner has to look.
+func (d *daemon) storeState() (msg.State, string) {
+	damaged, err := filepath.Glob(d.Profile.StoreDir() + ".corrupt-*")
+	if err != nil || len(damaged) == 0 {
+		return msg.StateOK, ""
+	}
+	detail := "was damaged and replaced; the old one is in " + damaged[len(damaged)-1] + ": remove it when nobody needs it"
+	if d.recovery.Reason != nil {
+		detail = fmt.Sprintf("was damaged and replaced by %s; the old one is in %s: remove it when nobody needs it",
+			orNone(d.recovery.Restored), d.recovery.Quarantined)
+	}
+	return msg.StateDegraded, detail
+}
+
+func (d *daemon) backUp() {
+	if dir, err := d.store.Backup(); err != nil {
+		d.log.Warn("store not copied", "err", err)
+	} else {
+		d.log.Debug("store copied", "to", dir)
+	}
+}
