@@ -155,20 +155,6 @@ func TestUpKeepsItsFleetAndEndsIt(t *testing.T) {
 	}
 }
 
-// pid is the process that the profile's gateway registered.
-func (m *machine) pid(name string) int {
-	m.t.Helper()
-	body, err := os.ReadFile(filepath.Join(m.home, ".local", "state", "clawdbot", "instances", name+".json"))
-	if err != nil {
-		m.t.Fatal(err)
-	}
-	var i struct{ Process struct{ PID int } }
-	if err := json.Unmarshal(body, &i); err != nil {
-		m.t.Fatal(err)
-	}
-	return i.Process.PID
-}
-
 // awaitLine waits for a line that holds all the parts.
 func awaitLine(t *testing.T, lines <-chan string, parts ...string) {
 	t.Helper()

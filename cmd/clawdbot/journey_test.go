@@ -5,8 +5,10 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"os"
 	"os/exec"
@@ -87,14 +89,14 @@ func (m *machine) command(args ...string) *exec.Cmd {
 }
 
 // gateway runs a profile's gateway and returns when it serves.
-func (m *machine) gateway(name string, port int) *os.Process {
+func (m *machine) gateway(name string, port int, flags ...string) *os.Process {
 	m.t.Helper()
 	log, err := os.OpenFile(filepath.Join(m.t.ArtifactDir(), name+".log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		m.t.Fatal(err)
 	}
 	defer log.Close()
-	cmd := m.command("--profile", name, "gateway", "--port", strconv.Itoa(port))
+	cmd := m.command(append([]string{"--profile", name, "gateway", "--port", strconv.Itoa(port)}, flags...)...)
 	cmd.Stderr = log
 	if err := cmd.Start(); err != nil {
 		m.t.Fatal(err)
@@ -116,10 +118,32 @@ func (m *machine) gateway(name string, port int) *os.Process {
 			}
 		}
 	})
+	for deadline := time.Now().Add(patience); m.pid(name) != cmd.Process.Pid; time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) { // until then the port may be another's, whose place it takes
+			m.t.Fatalf("%s did not register itself", name)
+		}
+	}
 	if err := awaitReady(strconv.Itoa(port)); err != nil {
 		m.t.Fatal(err)
 	}
 	return cmd.Process
+}
+
+// pid is the process that the profile's gateway registered, 0 when none is.
+func (m *machine) pid(name string) int {
+	m.t.Helper()
+	body, err := os.ReadFile(filepath.Join(m.home, ".local", "state", "clawdbot", "instances", name+".json"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0
+	}
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	var i struct{ Process struct{ PID int } }
+	if err := json.Unmarshal(body, &i); err != nil {
+		m.t.Fatal(err)
+	}
+	return i.Process.PID
 }
 
 // natsContext connects as `nats --context NAME` does, from the context's file.
@@ -232,6 +256,20 @@ func TestRescueSeesMainDieHangAndReturn(t *testing.T) {
 		t.Fatal(err)
 	}
 	await(t, ofMain, msg.VerdictStopped, msg.VerdictDown, msg.VerdictHung)
+}
+
+// TestForceTakesOverFromASuspendedGateway stops a gateway, which then holds its
+// ports and its store, and starts another one in its place.
+func TestForceTakesOverFromASuspendedGateway(t *testing.T) {
+	m := newMachine(t)
+	port, _ := freeBlocks(t)
+	for range 3 {
+		old := m.gateway("main", port, "--force")
+		if err := old.Signal(syscall.SIGSTOP); err != nil {
+			t.Fatal(err)
+		}
+	}
+	m.gateway("main", port, "--force")
 }
 
 // TestBusyHostGivesNoFalseAlarm runs two busy loops for each core for a minute,
