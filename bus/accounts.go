@@ -140,6 +140,9 @@ func (s *Server) options(m Members) (*server.Options, error) {
 			Compression: server.CompressionOpts{Mode: server.CompressionOff},
 		},
 	}
+	if cfg.NoLink {
+		opts.LeafNode.Port = 0
+	}
 	if cfg.WebSocketPort != 0 {
 		opts.Websocket = server.WebsocketOpts{Host: cfg.Host, Port: cfg.WebSocketPort, NoTLS: true}
 	}

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -311,5 +313,31 @@ func TestLinkLostPeer(t *testing.T) {
 		if got, ok := bus.LinkLostPeer(subj); got != want || ok != (want != "") {
 			t.Errorf("%s: %q, %t", subj, got, ok)
 		}
+	}
+}
+
+func TestWithoutALinkNothingListensForPeers(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	port := l.Addr().(*net.TCPAddr).Port
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	sp, err := subject.New("main")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := bustest.StartConfig(t, bus.Config{Subjects: sp, LinkPort: port, NoLink: true})
+	if conn, err := net.Dial("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port))); err == nil {
+		_ = conn.Close()
+		t.Error("somebody listens on the link port")
+	}
+	if addr := b.LinkAddr(); addr != "" {
+		t.Errorf("link address %q", addr)
+	}
+	if err := b.Update(bus.Members{Users: bustest.Users(sp)}); err != nil {
+		t.Error(err)
 	}
 }

@@ -26,6 +26,7 @@ type Config struct {
 	Host          string // listen address; "" means 127.0.0.1
 	Port          int    // NATS clients; 0 picks one
 	LinkPort      int    // leaf link; 0 picks one
+	NoLink        bool   // no listener for peers
 	MonitorPort   int    // NATS monitoring; 0 means off
 	WebSocketPort int    // NATS over WebSocket; 0 means off
 	Members       Members
@@ -157,8 +158,11 @@ func (s *Server) ClientPort() int {
 	return addr.Port
 }
 
-// LinkAddr is the host:port that peers link to.
+// LinkAddr is the host:port that peers link to, or "" without a listener.
 func (s *Server) LinkAddr() string {
+	if s.cfg.NoLink {
+		return ""
+	}
 	return net.JoinHostPort(s.cfg.Host, strconv.Itoa(s.link))
 }
 

@@ -45,6 +45,9 @@ func (d *daemon) listen(context.Context) error {
 	}
 	// The bus binds its own ports; they are tried here to name their holder.
 	for _, l := range d.ports.Listeners() {
+		if l.Component == "link" && d.linkAddr() == "" {
+			continue
+		}
 		switch l.Component {
 		case "bus", "link", "monitor", "websocket":
 			ln, err := net.Listen("tcp", net.JoinHostPort(loopback, strconv.Itoa(l.Port)))

@@ -224,7 +224,7 @@ func (d *daemon) startBus(context.Context) error {
 	}
 	cfg := d.choice.Loaded.Config.Bus
 	bc := bus.Config{
-		Subjects: d.Profile.Subjects(), Port: d.ports.Bus, LinkPort: d.ports.Link,
+		Subjects: d.Profile.Subjects(), Port: d.ports.Bus, LinkPort: d.ports.Link, NoLink: d.linkAddr() == "",
 		MonitorPort: d.ports.Monitor, WebSocketPort: d.ports.WebSocket,
 		Members: d.members, Log: d.log.With("component", "bus"),
 	}
