@@ -232,6 +232,26 @@ func TestDeadlines(t *testing.T) {
 	}
 }
 
+// A stranger cannot keep its place by pinging.
+func TestStrangerHasToLeave(t *testing.T) {
+	s, _ := start(t, Limits{Stranger: 100 * time.Millisecond})
+	n := dial(t, s)
+	for pings := 0; ; pings++ {
+		if _, err := fmt.Fprintln(n, `{"type":"ping","id":"1"}`); err != nil {
+			return // it has been closed
+		}
+		switch f := n.read(); {
+		case f == nil || f["code"] == "UNAVAILABLE":
+			if pings == 0 {
+				t.Error("it was not let in at all")
+			}
+			return
+		case f["type"] != "pong":
+			t.Fatalf("got %v", f)
+		}
+	}
+}
+
 // A byte now and then is no frame.
 func TestSlowLine(t *testing.T) {
 	s, _ := start(t, Limits{FirstFrame: 100 * time.Millisecond})

@@ -40,9 +40,13 @@ func (c *conn) serve(ctx context.Context) {
 	lines.Buffer(make([]byte, 0, 4096), c.limits.MaxLine+ending)
 	lines.Split(wholeLines)
 
-	wait := c.limits.FirstFrame
+	wait, leave := c.limits.FirstFrame, time.Now().Add(c.limits.Stranger) // nobody can log in yet: all are strangers
 	for {
-		_ = c.SetReadDeadline(time.Now().Add(wait)) // fails only when closed; so does the read
+		deadline := time.Now().Add(wait)
+		if leave.Before(deadline) {
+			deadline = leave
+		}
+		_ = c.SetReadDeadline(deadline) // fails only when closed; so does the read
 		if !lines.Scan() {
 			c.end(ctx, lines.Err())
 			return

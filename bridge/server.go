@@ -36,6 +36,7 @@ type Limits struct {
 	Refusals   int           // error answers in a burst; 20
 	FirstFrame time.Duration // until the end of the first line; 10 s
 	Idle       time.Duration // until the end of any later line; 2 min
+	Stranger   time.Duration // in all for a node that does not log in; 30 s
 	Write      time.Duration // for the peer to take a frame; 10 s
 }
 
@@ -45,6 +46,7 @@ func (l Limits) withDefaults() Limits {
 	l.Refusals = cmp.Or(l.Refusals, 20)
 	l.FirstFrame = cmp.Or(l.FirstFrame, 10*time.Second)
 	l.Idle = cmp.Or(l.Idle, 2*time.Minute)
+	l.Stranger = cmp.Or(l.Stranger, 30*time.Second)
 	l.Write = cmp.Or(l.Write, 10*time.Second)
 	return l
 }

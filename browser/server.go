@@ -127,7 +127,7 @@ func (s *Server) Addr() net.Addr { return s.cfg.Listener.Addr() }
 func (s *Server) Run(ctx context.Context) error {
 	defer s.nc.Close() // after the service's Stop, nothing is left to drain
 	web := &http.Server{
-		Handler: s.handler(), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,
+		Handler: s.handler(), ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 20 * time.Second, IdleTimeout: 2 * time.Minute,
 		ErrorLog: slog.NewLogLogger(s.cfg.Log.Handler(), slog.LevelDebug),
 	}
 	stopped := make(chan error, 1)

@@ -54,9 +54,26 @@ func (e Env) Bare() Env {
 }
 
 // Others returns the environment of this process without the variables
-// CLAWDBOT_*, as KEY=value, for programs that are none of ours.
+// CLAWDBOT_*, as KEY=value, for gateways of other profiles.
 func Others() []string {
 	return slices.DeleteFunc(os.Environ(), func(kv string) bool { return strings.HasPrefix(kv, "CLAWDBOT_") })
+}
+
+// Desktop returns what a program with a window needs of this process's
+// environment, as KEY=value. Everything else stays here: the operator's keys
+// for other services are often in it.
+func Desktop() []string {
+	return slices.DeleteFunc(os.Environ(), func(kv string) bool {
+		key, _, _ := strings.Cut(kv, "=")
+		return !slices.ContainsFunc([]string{
+			"HOME", "PATH", "USER", "LOGNAME", "LANG", "LANGUAGE", "LC_", "TZ", "TMPDIR", "TMP", "TEMP", "FONTCONFIG_",
+			"DISPLAY", "WAYLAND_DISPLAY", "XAUTHORITY", "XDG_", "DBUS_SESSION_BUS_ADDRESS",
+			"SYSTEMROOT", "SYSTEMDRIVE", "WINDIR", "COMSPEC", "PATHEXT", "APPDATA", "LOCALAPPDATA", "PROGRAMDATA", "PROGRAMFILES", "USERPROFILE",
+		}, func(allowed string) bool {
+			prefix := strings.HasSuffix(allowed, "_") && strings.HasPrefix(strings.ToUpper(key), allowed)
+			return prefix || strings.EqualFold(key, allowed)
+		})
+	})
 }
 
 // xdg returns the XDG base folder in the variable, or home/fallback when it is

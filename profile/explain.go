@@ -3,7 +3,6 @@ package profile
 import (
 	"fmt"
 
-	"clawdbot/profile/ports"
 	"clawdbot/profile/proc"
 )
 
@@ -115,50 +114,3 @@ func who(h proc.Holder) string {
 }
 
 func commandFor(profile, args string) string { return Profile{Name: profile}.Command(args) }
-
-// Overlap is something that two profiles share and must not.
-type Overlap struct {
-	What   string `json:"what"` // port, configPath, stateDir, workspace, bus, unit
-	Value  string `json:"value"`
-	A      string `json:"a"` // the two profiles
-	B      string `json:"b"`
-	Detail string `json:"detail"`
-	Try    string `json:"try"`
-}
-
-// Audit returns everything that any two profiles of the host share: paths,
-// ports, names on the bus and units. None means that they are isolated.
-func Audit(known []Instance) []Overlap {
-	var found []Overlap
-	for n, a := range known {
-		for _, b := range known[n+1:] {
-			found = append(found, auditPair(a, b)...)
-		}
-	}
-	return found
-}
-
-func auditPair(a, b Instance) []Overlap {
-	var found []Overlap
-	same := func(what, x, y, try string) {
-		if x != "" && x == y {
-			found = append(found, Overlap{what, x, a.Profile, b.Profile, fmt.Sprintf("%s and %s share the %s %s", a.Profile, b.Profile, what, x), try})
-		}
-	}
-	same("state folder", a.StateDir, b.StateDir, commandFor(b.Profile, "setup"))
-	same("config file", a.ConfigPath, b.ConfigPath, commandFor(b.Profile, "setup"))
-	same("workspace", a.Workspace, b.Workspace, commandFor(b.Profile, "config set agents.defaults.workspace '\"~/clawd-"+b.Profile+"\"'"))
-	same("bus name", a.Bus, b.Bus, "clawdbot --profile <another name> setup")
-	same("unit", a.Unit, b.Unit, commandFor(b.Profile, "gateway install --force"))
-	if a.Ports.Gateway == 0 || b.Ports.Gateway == 0 {
-		return found
-	}
-	for _, o := range a.Ports.Overlaps(b.Ports) {
-		found = append(found, Overlap{
-			What: "port", Value: o.Port, A: a.Profile, B: b.Profile,
-			Detail: fmt.Sprintf("%s (%s) and %s (%s) share port %s", a.Profile, o.Mine, b.Profile, o.Theirs, o.Port),
-			Try:    fmt.Sprintf("%s, at least %d away from %d", commandFor(b.Profile, "config set gateway.port <base>"), ports.Step, a.Ports.Gateway),
-		})
-	}
-	return found
-}

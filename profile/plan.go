@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/url"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -198,8 +199,27 @@ func (p Profile) Known() ([]Instance, error) {
 		}
 		list = append(list, other.unregistered())
 	}
+	for n := range list {
+		p.configured(&list[n])
+	}
 	slices.SortStableFunc(list, func(a, b Instance) int { return compareNames(a.Profile, b.Profile) })
 	return list, nil
+}
+
+// configured fills in the places that the instance's config names. A config
+// that does not load names none.
+func (p Profile) configured(i *Instance) {
+	i.LogFile, i.CanvasRoot = filepath.Join(i.StateDir, logFile), filepath.Join(i.Workspace, CanvasFolder)
+	loaded, err := config.Load(config.Options{Path: i.ConfigPath, DotEnv: filepath.Join(i.StateDir, dotEnv), LookupEnv: p.env.Bare().Lookup, HasCredential: true})
+	if err != nil {
+		return
+	}
+	if f := loaded.Config.Logging.File; f != "" {
+		i.LogFile = p.ExpandHome(f)
+	}
+	if f := loaded.Config.CanvasHost.Root; f != "" {
+		i.CanvasRoot = p.ExpandHome(f)
+	}
 }
 
 // unregistered is what the files of a profile tell that the registry forgot.

@@ -166,7 +166,15 @@ func (p Profile) StoreDir() string { return filepath.Join(p.StateDir, "store") }
 func (p Profile) CheckpointDir() string { return filepath.Join(p.StateDir, "checkpoints") }
 
 // LogFile is the gateway's log, JSON lines, unless logging.file names another.
-func (p Profile) LogFile() string { return filepath.Join(p.StateDir, "logs", "gateway.log") }
+func (p Profile) LogFile() string { return filepath.Join(p.StateDir, logFile) }
+
+// Names in the state folder and the workspace.
+const (
+	logFile = "logs/gateway.log"
+	dotEnv  = ".env"
+	// CanvasFolder is the canvas in the workspace, unless canvasHost.root names another.
+	CanvasFolder = "canvas"
+)
 
 // BusKey holds the password of one of the bus users debug and ingress.
 func (p Profile) BusKey(user string) string { return filepath.Join(p.StateDir, "bus", user+".key") }
@@ -178,7 +186,7 @@ func (p Profile) BrowserDir() string { return filepath.Join(p.StateDir, "browser
 func (p Profile) TokenFile() string { return filepath.Join(p.StateDir, "gateway.token") }
 
 // DotEnv is the profile's own .env file; there is no other.
-func (p Profile) DotEnv() string { return filepath.Join(p.StateDir, ".env") }
+func (p Profile) DotEnv() string { return filepath.Join(p.StateDir, dotEnv) }
 
 // ExpandHome turns a leading ~/ of a configured path into the home folder.
 func (p Profile) ExpandHome(path string) string {

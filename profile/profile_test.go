@@ -321,10 +321,14 @@ func TestAudit(t *testing.T) {
 		"workspace":    func(i *Instance) { i.Workspace = "/w/a" },
 		"bus name":     func(i *Instance) { i.Bus = "a" },
 		"port":         func(i *Instance) { i.Ports.Canvas = 20000 },
+		"log file":     func(i *Instance) { i.LogFile = "/var/log/clawdbot.log" },
+		"canvas root":  func(i *Instance) { i.CanvasRoot = "/a/inside" },
 	} {
 		b := at("b", 20212)
 		edit(&b)
-		got := Audit([]Instance{at("a", 20000), b})
+		a := at("a", 20000)
+		a.LogFile = "/var/log/clawdbot.log"
+		got := Audit([]Instance{a, b})
 		if len(got) != 1 || got[0].What != what || got[0].A != "a" || got[0].B != "b" || got[0].Try == "" {
 			t.Errorf("%s: got %+v", what, got)
 		}

@@ -36,6 +36,8 @@ type Instance struct {
 	ConfigPath string        `json:"configPath"`
 	StateDir   string        `json:"stateDir"`
 	Workspace  string        `json:"workspace"`
+	LogFile    string        `json:"logFile,omitempty"`    // as the config says now; filled by Profile.Known
+	CanvasRoot string        `json:"canvasRoot,omitempty"` // the same
 	Ports      ports.Ports   `json:"ports"`
 	LinkAddr   string        `json:"linkAddr,omitempty"` // host:port of the leaf listener
 	Process    proc.Identity `json:"process"`
@@ -55,6 +57,18 @@ func (i Instance) Alive() bool {
 // Is says whether the instance is the profile p, and not one that the
 // environment gave the same name but another state folder.
 func (i Instance) Is(p Profile) bool { return i.Profile == p.Name && i.StateDir == p.StateDir }
+
+// Gone says whether the instance is one whose state folder or config was
+// removed, and whose gateway does not run.
+func (i Instance) Gone() bool { return (missing(i.StateDir) || missing(i.ConfigPath)) && !i.Alive() }
+
+func missing(path string) bool {
+	if path == "" { // not known
+		return false
+	}
+	_, err := os.Stat(path)
+	return errors.Is(err, fs.ErrNotExist)
+}
 
 // Registry is the host's index of profiles, one file each. It is an index:
 // losing it loses nothing. Its methods are safe for use by many processes.
@@ -117,12 +131,15 @@ func (r Registry) Get(name string) (Instance, error) {
 
 // ByBus returns the registered instances by their names on the bus. Of two that
 // share one, as the unnamed profile and main do, it is the one that runs, or ran
-// last. One whose file cannot be read is as it was in before, an earlier answer
+// last. One whose state folder was removed is left out; one whose file cannot be read is as it was in before, an earlier answer
 // or nil, and named in the error.
 func (r Registry) ByBus(before map[string]Instance) (map[string]Instance, error) {
 	list, err := r.List()
 	found := map[string]Instance{}
 	for _, i := range list {
+		if missing(i.StateDir) && !i.Alive() { // removed by hand
+			continue
+		}
 		if other, ok := found[i.Bus]; !ok || i.ranAfter(other) {
 			found[i.Bus] = i
 		}
@@ -138,6 +155,29 @@ func (r Registry) ByBus(before map[string]Instance) (map[string]Instance, error)
 func (r Registry) damaged(name string) bool {
 	_, err := r.Get(name)
 	return err != nil && !errors.Is(err, ErrNotRegistered)
+}
+
+// Rival returns the other profile of the host that has p's name on the bus, as
+// the unnamed profile and main do for each other. Of two that are set up, the one
+// that runs or ran last has the name, and no rival.
+func (p Profile) Rival() (rival Instance, found bool, err error) {
+	known, err := p.Known()
+	if err != nil {
+		return Instance{}, false, err
+	}
+	mine := Instance{}
+	for _, i := range known {
+		if i.Is(p) {
+			mine = i
+		}
+	}
+	unset := missing(p.ConfigPath)
+	for _, i := range known {
+		if i.Profile != p.Name && i.Bus == p.Bus() && !i.Gone() && (unset || i.ranAfter(mine)) {
+			return i, true, nil
+		}
+	}
+	return Instance{}, false, nil
 }
 
 // ranAfter compares instances of which only one can run at a time.
@@ -202,6 +242,30 @@ func (r Registry) PairSecret(a, b string) (string, error) {
 	}
 	defer unlock()
 	return Secret(path)
+}
+
+// RemovePairs removes the credentials that a bus name links with.
+func (r Registry) RemovePairs(bus string) error {
+	unlock, err := r.lock()
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	dir := filepath.Join(r.dir, "links")
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("host registry: %w", err)
+	}
+	for _, e := range entries {
+		a, b, _ := strings.Cut(strings.TrimSuffix(e.Name(), ".key"), "+")
+		if a == bus || b == bus {
+			err = errors.Join(err, os.Remove(filepath.Join(dir, e.Name())))
+		}
+	}
+	return err
 }
 
 // Secret returns the secret in the file, and makes one of 32 random bytes in

@@ -125,6 +125,63 @@ func TestByBus(t *testing.T) {
 	}
 }
 
+// TestGone removes a profile by hand: it is no peer and no rival any more.
+func TestGone(t *testing.T) {
+	env := testEnv(t, nil)
+	p, rival := resolve(t, Flags{}, env), resolve(t, Flags{Profile: "main"}, env)
+	if _, taken, err := p.Rival(); taken || err != nil {
+		t.Fatalf("a rival on an empty host, %v", err)
+	}
+	if err := WriteFile(rival.ConfigPath, []byte("{}")); err != nil {
+		t.Fatal(err)
+	}
+	i := Instance{Profile: "main", Bus: "main", StateDir: rival.StateDir, ConfigPath: rival.ConfigPath, StartedAt: time.Now()}
+	register(t, p.Registry, i)
+	if got, taken, err := p.Rival(); !taken || got.Profile != "main" || err != nil {
+		t.Fatalf("got %+v, %v, want main as the rival", got, err)
+	}
+	if _, taken, err := rival.Rival(); taken || err != nil {
+		t.Fatalf("a profile that is not set up is a rival, %v", err)
+	}
+	if err := WriteFile(p.ConfigPath, []byte("{}")); err != nil {
+		t.Fatal(err)
+	}
+	if _, taken, err := rival.Rival(); taken || err != nil {
+		t.Fatalf("the one that ran last has a rival, %v", err)
+	}
+	if err := os.RemoveAll(rival.StateDir); err != nil {
+		t.Fatal(err)
+	}
+	if _, taken, err := p.Rival(); taken || err != nil || !i.Gone() {
+		t.Fatalf("a profile whose folder is gone is a rival, %v", err)
+	}
+	if found, err := p.Registry.ByBus(nil); len(found) != 0 || err != nil {
+		t.Fatalf("a profile whose folder is gone is a peer: %v, %v", found, err)
+	}
+}
+
+func TestRemovePairs(t *testing.T) {
+	r := resolve(t, Flags{}, testEnv(t, nil)).Registry
+	if err := r.RemovePairs("main"); err != nil {
+		t.Fatal(err)
+	}
+	secret := func(a, b string) string {
+		t.Helper()
+		s, err := r.PairSecret(a, b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	one, two, other := secret("main", "rescue"), secret("third", "rescue"), secret("main", "third")
+	if err := r.RemovePairs("rescue"); err != nil {
+		t.Fatal(err)
+	}
+	if secret("main", "rescue") == one || secret("rescue", "third") == two || secret("main", "third") != other {
+		t.Error("not just the keys of rescue were removed")
+	}
+}
+
 func TestByBusKeepsWhatWasDamaged(t *testing.T) {
 	r := resolve(t, Flags{}, testEnv(t, nil)).Registry
 	register(t, r, Instance{Profile: "main", Bus: "main", LinkAddr: "127.0.0.1:1"})

@@ -1,9 +1,9 @@
 package cli
 
 import (
-	"context"
 	"errors"
 	"fmt"
+	"os"
 
 	"github.com/spf13/cobra"
 
@@ -15,8 +15,9 @@ import (
 
 // gatewayOptions are the flags of `gateway` and `gateway run`.
 type gatewayOptions struct {
-	port  int
-	force bool
+	port      int
+	portGiven bool
+	force     bool
 }
 
 func newGatewayCmd(a *app) *cobra.Command {
@@ -36,11 +37,11 @@ With a verb it manages the gateway's service instead.`,
 		if len(args) > 0 {
 			return helpOrUnknown(cmd, args)
 		}
-		return runGateway(cmd.Context(), a, *o)
+		return runGateway(cmd, a, *o)
 	}
 	verb := &cobra.Command{Use: "run", Short: "Run the gateway in the foreground", Args: cobra.NoArgs}
 	verbFlags := runFlags(verb)
-	verb.RunE = func(cmd *cobra.Command, _ []string) error { return runGateway(cmd.Context(), a, *verbFlags) }
+	verb.RunE = func(cmd *cobra.Command, _ []string) error { return runGateway(cmd, a, *verbFlags) }
 	cmd.AddCommand(verb)
 	cmd.AddCommand(newServiceCmds(a)...)
 	return cmd
@@ -53,12 +54,13 @@ func runFlags(cmd *cobra.Command) *gatewayOptions {
 	return o
 }
 
-func runGateway(ctx context.Context, a *app, o gatewayOptions) error {
+func runGateway(cmd *cobra.Command, a *app, o gatewayOptions) error {
+	o.portGiven = cmd.Flags().Changed("port")
 	p, err := profile.Resolve(a.flags, a.env)
 	if err != nil {
 		return err
 	}
-	if o.port != 0 {
+	if o.portGiven {
 		if _, err := ports.Derive(o.port); err != nil {
 			return &exitError{exitUsage, fmt.Errorf("--port: %w", err), ""}
 		}
@@ -66,7 +68,10 @@ func runGateway(ctx context.Context, a *app, o gatewayOptions) error {
 	if err := setUpMissing(a, p, o.port); err != nil {
 		return err
 	}
-	err = daemon.Run(ctx, daemon.Options{
+	if i, alive, err := running(p); o.force && err == nil && alive {
+		a.sayEnding(p, i)
+	}
+	err = daemon.Run(cmd.Context(), daemon.Options{
 		Profile: p, Port: o.port, Force: o.force, Version: a.version, Console: a.Err, Color: bool(a.pen(a.Err)),
 	})
 	var refused *daemon.StartError
@@ -86,10 +91,13 @@ func setUpMissing(a *app, p profile.Profile, port int) error {
 	if err != nil || loaded.Exists {
 		return nil // the daemon tells what is wrong with a config
 	}
+	if _, err := os.Stat(p.StoreDir()); err == nil {
+		return nil // it has run before: its config is lost, and defaults could be weaker than what it said
+	}
 	res, err := setup.Run(p, setup.Options{Port: port})
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(a.Err, "clawdbot: profile %s was not set up: made %s with defaults, base port %d\n", p.Name, res.ConfigPath, res.Ports.Gateway)
+	fmt.Fprintf(a.Err, "clawdbot: profile %s was not set up: made %s with defaults, base port %d\n", p.Name, a.short(res.ConfigPath), res.Ports.Gateway)
 	return nil
 }

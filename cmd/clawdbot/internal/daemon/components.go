@@ -163,7 +163,7 @@ func (d *daemon) browser(token string) (Component, error) {
 		Gate: g, Settings: settings, Dir: d.Profile.BrowserDir(), CDP: d.ports.CDP, Others: d.otherPorts, ControlURL: localURL(d.ports.Browser),
 		Host: browser.Host{
 			Display: runtime.GOOS != "linux" || env.Get("DISPLAY") != "" || env.Get("WAYLAND_DISPLAY") != "",
-			Root:    os.Geteuid() == 0, Path: env.Get("PATH"), Home: env.Home, Env: profile.Others(),
+			Root:    os.Geteuid() == 0, Path: env.Get("PATH"), Home: env.Home, Env: profile.Desktop(),
 		},
 	})
 }
@@ -188,9 +188,11 @@ func localURL(port int) string { return "http://" + net.JoinHostPort(loopback, s
 
 func (d *daemon) canvas(g *gate.Gate) (Component, error) {
 	settings := d.choice.Loaded.Config.CanvasHost
-	root := filepath.Join(d.workspace(), "canvas")
+	root := filepath.Join(d.workspace(), profile.CanvasFolder)
 	if settings.Root != "" {
 		root = d.Profile.ExpandHome(settings.Root)
+	} else if st, err := os.Stat(d.workspace()); err == nil && !st.IsDir() {
+		return nil, refuse(d.Profile.Command("config set agents.defaults.workspace <folder>"), "workspace %s is a file, not a folder", d.workspace())
 	}
 	return canvas.New(canvas.Config{
 		Listener: d.listeners["canvas"], Subjects: d.Profile.Subjects(), Dial: d.bus.Dial, Version: d.Version,

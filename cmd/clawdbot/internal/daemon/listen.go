@@ -72,15 +72,27 @@ func (d *daemon) taken(component string, port int, cause error) error {
 	if unheld := info.State == profile.PortFree || info.State == profile.PortReserved; unheld && !errors.Is(cause, syscall.EADDRINUSE) {
 		return refuse("", "%s cannot listen on port %d: %w", component, port, cause)
 	}
+	if info.State == profile.PortFree || info.State == profile.PortReserved { // nobody listens, but it cannot be had
+		return notNow(d.Profile.Command("gateway --port <base below 32768>"),
+			"%s cannot listen on port %d: a connection of some program holds it and is closing; try again in a minute", component, port)
+	}
 	holder := "another process"
 	if info.PID != 0 {
 		holder = fmt.Sprintf("%s (pid %d)", info.Program, info.PID)
 	}
 	if other, ok := d.gatewayOf(info.PID); ok {
-		return refuse(d.Profile.Command("gateway --port <another>"), "%s cannot listen on port %d: it is the %s of profile %s, held by %s",
+		return refuse(d.anotherPort(), "%s cannot listen on port %d: it is the %s of profile %s, held by %s",
 			component, port, other.Ports.Component(port), other.Profile, holder)
 	}
 	return notNow(fmt.Sprintf("clawdbot ports explain %d", port), "%s cannot listen on port %d: it is held by %s", component, port, holder)
+}
+
+// anotherPort is the command that moves the gateway to other ports.
+func (d *daemon) anotherPort() string {
+	if d.Port == 0 && d.Profile.Env().Get("CLAWDBOT_GATEWAY_PORT") != "" { // it wins over the config
+		return "unset CLAWDBOT_GATEWAY_PORT"
+	}
+	return d.Profile.Command("gateway --port <another>")
 }
 
 // gatewayOf returns the profile whose running gateway has the pid.

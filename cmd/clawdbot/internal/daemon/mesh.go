@@ -70,11 +70,11 @@ func (d *daemon) busMembers() (bus.Members, error) {
 	sp := d.Profile.Subjects()
 	debug, err := profile.Secret(d.Profile.BusKey(bus.UserDebug))
 	if err != nil {
-		return bus.Members{}, err
+		return bus.Members{}, refuse("", "%w", err)
 	}
 	ingress, err := profile.Secret(d.Profile.BusKey(bus.UserIngress))
 	if err != nil {
-		return bus.Members{}, err
+		return bus.Members{}, refuse("", "%w", err)
 	}
 	m := bus.Members{Users: []bus.User{bus.DebugUser(sp, debug), bus.IngressUser(sp, ingress)}}
 	for e, err := range grants(d.store).All() {
@@ -83,14 +83,14 @@ func (d *daemon) busMembers() (bus.Members, error) {
 		}
 		m.Users = append(m.Users, e.Value)
 	}
-	m.Peers, err = d.peers()
-	return m, err
+	m.Peers = d.peers()
+	return m, nil
 }
 
 // peers are the other profiles of the host that may link.
-func (d *daemon) peers() ([]bus.Peer, error) {
+func (d *daemon) peers() []bus.Peer {
 	if !d.choice.Loaded.Config.Bus.Link.Enabled {
-		return nil, nil
+		return nil
 	}
 	d.known, _ = d.Profile.Registry.ByBus(d.known) // rescue tells of entries that cannot be read
 	var peers []bus.Peer
@@ -100,8 +100,9 @@ func (d *daemon) peers() ([]bus.Peer, error) {
 			continue
 		}
 		secret, err := d.Profile.Registry.PairSecret(d.Profile.Bus(), name)
-		if err != nil {
-			return nil, err
+		if err != nil { // the other links need not suffer from it
+			d.log.Warn("no link to "+name, "err", err)
+			continue
 		}
 		p := bus.Peer{Bus: name, Secret: secret}
 		if i.Process.PID != 0 { // one that was stopped in order is not called again and again
@@ -109,7 +110,7 @@ func (d *daemon) peers() ([]bus.Peer, error) {
 		}
 		peers = append(peers, p)
 	}
-	return peers, nil
+	return peers
 }
 
 // watches says whether the config lets the profile be a peer.

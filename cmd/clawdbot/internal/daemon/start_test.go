@@ -350,3 +350,20 @@ func TestLostRegistryIsWrittenAgain(t *testing.T) {
 	}
 	r.sees("main", msg.VerdictStopped)
 }
+
+// TestGarbagePairKeyCostsOneLink damages the credential of one pair.
+func TestGarbagePairKeyCostsOneLink(t *testing.T) {
+	h := newHost(t)
+	p := h.profile("main")
+	if err := h.start(h.profile("rescue"), h.base+ports.Step).stop(); err != nil {
+		t.Fatal(err)
+	}
+	key := filepath.Join(p.Registry.Dir(), "links", "main+rescue.key")
+	if err := profile.WriteFile(key, []byte("garbage\n")); err != nil {
+		t.Fatal(err)
+	}
+	g := h.start(p, h.base)
+	if log := g.console.String(); !strings.Contains(log, "no link to rescue") || !strings.Contains(log, key) {
+		t.Errorf("the log does not tell of the key:\n%s", log)
+	}
+}

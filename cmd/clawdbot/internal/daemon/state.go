@@ -2,12 +2,14 @@ package daemon
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"time"
 
 	"clawdbot/bus"
 	"clawdbot/bus/msg"
+	"clawdbot/profile/store"
 )
 
 // backupEvery is how often a healthy gateway copies its store.
@@ -31,7 +33,7 @@ func (d *daemon) watchStore(ctx context.Context) error {
 			return nil
 		case fault := <-d.faults:
 			d.log.Error("store", "err", fault)
-			health.Set(msg.StateFailed, fault.Error())
+			health.Set(msg.StateFailed, faultText(fault))
 		case <-healthy:
 			healthy = nil // once
 			d.backUp()
@@ -39,6 +41,15 @@ func (d *daemon) watchStore(ctx context.Context) error {
 			d.backUp()
 		}
 	}
+}
+
+// faultText is a fault with the way out: a store that stopped writing does so
+// until it is opened again.
+func faultText(fault error) string {
+	if errors.Is(fault, store.ErrFull) {
+		return fault.Error() + "; free some space and start the gateway again"
+	}
+	return fault.Error() + "; start the gateway again"
 }
 
 // storeState is degraded while a damaged store lies beside the one that took
