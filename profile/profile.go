@@ -73,6 +73,9 @@ func Resolve(f Flags, env Env) (Profile, error) {
 	byFlag := from == "flag"
 	p.StateDir = p.path("stateDir", "CLAWDBOT_STATE_DIR", p.StateDir, byFlag)
 	p.ConfigPath = p.path("configPath", "CLAWDBOT_CONFIG_PATH", filepath.Join(p.StateDir, "clawdbot.json"), byFlag)
+	if byFlag && env.Get("CLAWDBOT_GATEWAY_TOKEN") != "" {
+		p.Warnings = append(p.Warnings, fmt.Sprintf("CLAWDBOT_GATEWAY_TOKEN is ignored by client commands: --profile %s was given, so they present the token in %s", name, p.TokenFile()))
+	}
 	p.Settings = append(p.Settings, Setting{"workspace", p.Workspace, "default", "agents.defaults.workspace may name another"})
 	return p, nil
 }

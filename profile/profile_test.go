@@ -78,6 +78,14 @@ func TestResolvePaths(t *testing.T) {
 	if p.StateDir != filepath.Join(env.Home, ".clawdbot-rescue") || p.ConfigPath != filepath.Join(p.StateDir, "clawdbot.json") || p.ByHand() {
 		t.Errorf("with --profile: %+v", p)
 	}
+	byHand["CLAWDBOT_GATEWAY_TOKEN"] = "secret"
+	if p := resolve(t, Flags{}, env); len(p.Warnings) != 0 {
+		t.Errorf("by hand: %q", p.Warnings)
+	}
+	tokenToo := resolve(t, Flags{Profile: "rescue"}, env).Warnings
+	if len(tokenToo) != 3 || !strings.Contains(tokenToo[2], "CLAWDBOT_GATEWAY_TOKEN is ignored") || strings.Contains(tokenToo[2], "secret") {
+		t.Errorf("with --profile and a token: got %q", tokenToo)
+	}
 	if len(p.Warnings) != 2 {
 		t.Errorf("with --profile: each ignored variable is named, got %q", p.Warnings)
 	}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/gofrs/flock"
 
+	"clawdbot/profile/config"
 	"clawdbot/profile/ports"
 	"clawdbot/profile/proc"
 )
@@ -112,7 +113,7 @@ func (r Registry) List() ([]Instance, error) {
 // Get returns one profile's instance, or ErrNotRegistered.
 func (r Registry) Get(name string) (Instance, error) {
 	path := r.file(name)
-	body, err := os.ReadFile(path)
+	body, err := config.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return Instance{}, fmt.Errorf("%w: %s", ErrNotRegistered, name)
 	}
@@ -271,7 +272,7 @@ func (r Registry) RemovePairs(bus string) error {
 // Secret returns the secret in the file, and makes one of 32 random bytes in
 // hex when there is no file.
 func Secret(path string) (string, error) {
-	body, err := os.ReadFile(path)
+	body, err := config.ReadFile(path)
 	if err == nil {
 		if s := strings.TrimSpace(string(body)); len(s) >= 32 {
 			return s, nil

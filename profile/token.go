@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"strings"
 
 	"clawdbot/profile/config"
@@ -61,7 +60,7 @@ func (p Profile) ClientToken() (string, error) {
 }
 
 func (p Profile) readToken() (string, error) {
-	body, err := os.ReadFile(p.TokenFile())
+	body, err := config.ReadFile(p.TokenFile())
 	if errors.Is(err, fs.ErrNotExist) {
 		return "", nil
 	}

@@ -12,7 +12,7 @@ type Source string
 const (
 	FromFile     Source = "file"
 	FromFallback Source = "fallback" // the last good generation
-	FromSafeMode Source = "safe"     // bus, health and repair only, on the defaults
+	FromSafeMode Source = "safe"     // bus, link, health and status only, on the defaults
 )
 
 // Choice is the config to run. It always has a Loaded.
@@ -57,6 +57,6 @@ func safeMode(o Options, reason string) Choice {
 	return Choice{
 		Source: FromSafeMode,
 		Loaded: &Loaded{Config: Default(), Path: o.Path, Hash: hash(o.Path, nil), Tree: map[string]any{}},
-		Reason: reason + "; running in safe mode: bus, health and repair only",
+		Reason: reason + "; running in safe mode: bus, link, health and status only",
 	}
 }

@@ -64,7 +64,7 @@ func Edit(o Options, expectHash string, change func(text []byte) ([]byte, error)
 	if added := addedIssues(o.Path, beforeErr, err); added != nil {
 		return nil, added
 	}
-	if current, err := os.ReadFile(target); !bytes.Equal(current, before.Text) || err != nil && before.Exists {
+	if current, err := ReadFile(target); !bytes.Equal(current, before.Text) || err != nil && before.Exists {
 		return nil, ErrChanged
 	}
 	if writeErr := replaceFile(target, text); writeErr != nil {
@@ -137,7 +137,7 @@ func withRoot(path string, text []byte) func(string) ([]byte, error) {
 		if file == path {
 			return text, nil
 		}
-		return readFile(file)
+		return ReadFile(file)
 	}
 }
 

@@ -17,18 +17,24 @@ type environment struct {
 	hint    string
 }
 
-func newEnvironment(o Options) (*environment, error) {
+// newEnvironment reads the .env file, and reports what is wrong with it.
+func newEnvironment(o Options, r *report) *environment {
 	e := &environment{process: o.LookupEnv, hint: "set it in the environment or under env"}
 	if o.DotEnv == "" {
-		return e, nil
+		return e
 	}
 	e.hint = fmt.Sprintf("set it in the environment, in %s or under env", o.DotEnv)
-	text, err := readFile(o.DotEnv)
+	text, err := ReadFile(o.DotEnv)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, err
+		r.errors = append(r.errors, Issue{File: o.DotEnv, Line: 1, Column: 1, Rule: "env", Message: fmt.Sprintf("cannot be read: %v", err)})
 	}
-	e.dotEnv = parseDotEnv(string(text))
-	return e, nil
+	vars, bad := parseDotEnv(string(text))
+	e.dotEnv = vars
+	for _, i := range bad[:min(maxIssues, len(bad))] {
+		i.File = o.DotEnv
+		r.warnings = append(r.warnings, i)
+	}
+	return e
 }
 
 // lookup is the first value that is not empty.
@@ -48,15 +54,23 @@ func (e *environment) lookup(name string) (string, bool) {
 
 // parseDotEnv reads KEY=value lines by the rules of the dotenv package that the original uses: an
 // optional "export", comments with #, single quotes as they are, double quotes with \n and \r,
-// both over several lines. What is not such a line is passed over.
-func parseDotEnv(text string) map[string]string {
-	vars := map[string]string{}
+// both over several lines. What is not such a line is passed over and reported, without its text, which may be a secret.
+func parseDotEnv(text string) (vars map[string]string, bad []Issue) {
+	vars = map[string]string{}
 	text = strings.ReplaceAll(strings.TrimPrefix(text, "\uFEFF"), "\r\n", "\n")
+	all := text
+	report := func(message string) {
+		line := 1 + strings.Count(all[:len(all)-len(text)], "\n")
+		bad = append(bad, Issue{Line: line, Column: 1, Rule: "syntax", Message: message})
+	}
 	for text != "" {
 		line, rest, _ := strings.Cut(text, "\n")
 		key, value, found := strings.Cut(line, "=")
 		key = strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(key), "export "))
 		if !found || !isVariable(key) {
+			if line = strings.TrimSpace(line); line != "" && line[0] != '#' {
+				report("not NAME=value, ignored")
+			}
 			text = rest
 			continue
 		}
@@ -73,12 +87,13 @@ func parseDotEnv(text string) map[string]string {
 				vars[key] = value
 				continue
 			}
+			report("the quote is not closed and counts as part of the value")
 		}
 		value, _, _ = strings.Cut(value, "#")
 		vars[key] = strings.TrimSpace(value)
 		text = rest
 	}
-	return vars
+	return vars, bad
 }
 
 // isVariable tells whether s can name an environment variable in a .env file.

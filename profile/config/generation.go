@@ -180,9 +180,12 @@ func missing(n uint64, err error) error {
 }
 
 // FromGeneration loads a generation as Load does its file: the texts come from the generation,
-// variables from the environment of now. Options.Path is ignored.
+// variables from the environment of now. Options.Path is ignored, and a .env file that cannot be read counts as missing.
 func FromGeneration(g Generation, o Options) (*Loaded, error) {
 	o.Path = g.Path
+	if _, err := ReadFile(o.DotEnv); err != nil {
+		o.DotEnv = ""
+	}
 	return load(o, func(path string) ([]byte, error) {
 		for _, f := range g.Files {
 			if f.Path == path {

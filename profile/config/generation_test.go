@@ -151,7 +151,7 @@ func TestChoose(t *testing.T) {
 	t.Run("safe mode", func(t *testing.T) {
 		l, err := fromText("{bus: 5}")
 		c := Choose(l, err, nil, o)
-		want := "c.json:1:7: bus: must be an object (got 5); there is no good generation yet; running in safe mode: bus, health and repair only"
+		want := "c.json:1:7: bus: must be an object (got 5); there is no good generation yet; running in safe mode: bus, link, health and status only"
 		if c.Source != FromSafeMode || c.Reason != want || !reflect.DeepEqual(c.Loaded.Config, Default()) {
 			t.Errorf("got %+v", c)
 		}

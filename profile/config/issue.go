@@ -12,7 +12,7 @@ type Issue struct {
 	Line    int    `json:"line"`
 	Column  int    `json:"column"`
 	Path    string `json:"path"` // where in the tree, as in agents.list[0].id; empty for the file as a whole
-	Rule    string `json:"rule"` // syntax, include, env, type, enum, range, format, unknown, unused, duplicate, security, missing
+	Rule    string `json:"rule"` // syntax, include, env, type, enum, range, format, unknown, unused, duplicate, security, secret, missing
 	Message string `json:"message"`
 	Hint    string `json:"hint,omitempty"`
 }

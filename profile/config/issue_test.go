@@ -33,6 +33,9 @@ func TestBadConfigs(t *testing.T) {
 		{`{gateway: {auth: {mode: "off"}}}`, `1:25: gateway.auth.mode: a gateway without a credential is not offered; use token or password`},
 		{`{gateway: {auth: {mode: "password"}}}`, `1:25: gateway.auth.mode: password needs gateway.auth.password`},
 		{`{gateway: {auth: {token: 12345}}}`, `1:26: gateway.auth.token: must be a string (got a number)`},
+		{`{gateway: {auth: {token: "__REDACTED__"}}}`, `1:26: gateway.auth.token: __REDACTED__ is what a hidden secret is shown as, not the secret; write the secret itself; --show-secrets shows it`},
+		{`{env: {vars: {A: "__REDACTED__"}}}`, `1:18: env.vars.A: __REDACTED__ is what a hidden secret is shown as, not the secret; write the secret itself; --show-secrets shows it`},
+		{`{bus: {remotes: [{name: "x", urls: ["nats://__REDACTED__@x"]}]}}`, `1:37: bus.remotes[0].urls[0]: __REDACTED__ is what a hidden secret is shown as, not the secret; write the secret itself; --show-secrets shows it`},
 		{`{gateway: {mode: "remote"}}`, `1:18: gateway.mode: remote needs gateway.remote.url`},
 		{`{gateway: {remote: {url: "http://user:pw@x"}}}`, `1:26: gateway.remote.url: must be a ws:// or wss:// address (got "http://__REDACTED__@x")`},
 		{`{gateway: {tls: {enabled: true, autoGenerate: false}}}`, `1:27: gateway.tls.enabled: needs gateway.tls.certPath and gateway.tls.keyPath, or gateway.tls.autoGenerate`},
@@ -86,6 +89,7 @@ func TestBadConfigs(t *testing.T) {
 
 func TestWarnings(t *testing.T) {
 	for _, tt := range []struct{ text, want string }{
+		{`{gateway: {auth: {token: "ab"}}}`, `clawdbot.json:1:26: gateway.auth.token: a token of 2 characters can be guessed; use 16 or more`},
 		{`{gatway: {}}`, `clawdbot.json:1:2: gatway: is not a known key; did you mean gateway?`},
 		{`{gateway: {Port: 1}}`, `clawdbot.json:1:12: gateway.Port: is not a known key; did you mean port?`},
 		{`{zzzzzz: 1}`, `clawdbot.json:1:2: zzzzzz: is not a known key`},

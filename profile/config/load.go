@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"syscall"
 
 	"clawdbot/profile/config/json5"
 )
@@ -48,7 +49,7 @@ type File struct {
 // Load reads the config. A missing file gives the defaults. A config that cannot be used gives
 // an *Error and, for showing it, a Loaded whose Config is zero; any other error gives no Loaded.
 func Load(o Options) (*Loaded, error) {
-	return load(o, readFile)
+	return load(o, ReadFile)
 }
 
 // load is Load with the files from read.
@@ -61,11 +62,8 @@ func load(o Options, read func(path string) ([]byte, error)) (*Loaded, error) {
 	if err != nil {
 		return nil, err
 	}
-	env, err := newEnvironment(o)
-	if err != nil {
-		return nil, err
-	}
 	r := &resolver{read: read, files: []File{{o.Path, root}}}
+	env := newEnvironment(o, &r.report)
 	l := &Loaded{Path: o.Path, Text: root, Exists: true}
 	cfg := Default()
 	if tree := r.root(root); tree != nil {
@@ -89,9 +87,9 @@ func load(o Options, read func(path string) ([]byte, error)) (*Loaded, error) {
 	return l, nil
 }
 
-// readFile reads a regular file of at most maxFile bytes.
-func readFile(path string) ([]byte, error) {
-	f, err := os.Open(path)
+// ReadFile reads a regular file of at most 4 MiB. Anything else is an error at once: a pipe does not keep it waiting.
+func ReadFile(path string) ([]byte, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, err
 	}

@@ -26,7 +26,7 @@ const typical = `// my gateway
   agents: { defaults: { workspace: "~/w", model: { primary: "x/y" } }, list: [{ id: "main", tools: {} }] },
   channels: { telegram: { botToken: "$${KEPT}", groups: { "*": {} } } },
   models: { providers: {} },
-  env: { TOKEN: "from-env-block", vars: { OTHER: "o" } },
+  env: { TOKEN: "from-the-env-block", vars: { OTHER: "o" } },
 }
 `
 
@@ -72,7 +72,7 @@ func TestLoadTypical(t *testing.T) {
 	want := Default()
 	want.Gateway.Port = 18969
 	want.Gateway.Bind = "lan"
-	want.Gateway.Auth.Token = "from-env-block"
+	want.Gateway.Auth.Token = "from-the-env-block"
 	want.Gateway.Nodes.DenyCommands = []string{"system.run"}
 	want.Gateway.TrustedProxies = []string{"127.0.0.1", "10.0.0.0/8"}
 	want.Browser.Color = "#00AA00"
@@ -81,7 +81,7 @@ func TestLoadTypical(t *testing.T) {
 	want.Bus.Remotes = []BusRemote{{Name: "hq", URLs: []string{"nats://hq:7422"}, Subjects: []string{"clawdbot.main.health.>"}}}
 	want.Agents.Defaults.Workspace = "~/w"
 	want.Agents.List = []Agent{{ID: "main"}}
-	want.Env = Env{"TOKEN": "from-env-block", "OTHER": "o"}
+	want.Env = Env{"TOKEN": "from-the-env-block", "OTHER": "o"}
 	if !reflect.DeepEqual(l.Config, want) {
 		t.Errorf("got  %+v\nwant %+v", l.Config, want)
 	}
@@ -170,8 +170,12 @@ func TestEnvironment(t *testing.T) {
 func TestParseDotEnv(t *testing.T) {
 	text := "\uFEFFA=1\r\n B = two # note\nC=\"x\\ny#z\" # note\nD='a\\nb'\nE=\nF=\"two\nlines\"\n1G=no\nH=\"open\nI=`q`"
 	want := map[string]string{"A": "1", "B": "two", "C": "x\ny#z", "D": `a\nb`, "E": "", "F": "two\nlines", "H": `"open`, "I": "q"}
-	if got := parseDotEnv(text); !reflect.DeepEqual(got, want) {
+	got, bad := parseDotEnv(text)
+	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %q\nwant %q", got, want)
+	}
+	if len(bad) != 2 || bad[0].Line != 8 || bad[1].Line != 9 {
+		t.Errorf("bad lines: %+v", bad)
 	}
 }
 

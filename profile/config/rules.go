@@ -2,6 +2,8 @@ package config
 
 import (
 	"fmt"
+	"strings"
+	"unicode/utf8"
 
 	"clawdbot/profile/config/json5"
 )
@@ -27,6 +29,34 @@ func checkRules(cfg *Config, root *json5.Node, hasCredential bool, to *report) {
 	}
 	r.remotes()
 	r.agents()
+	r.placeholders(root, nil, false)
+	for _, path := range []string{"gateway.auth.token", "gateway.remote.token", "browser.controlToken"} {
+		r.shortToken(path)
+	}
+}
+
+// placeholders refuses what stands in place of a secret where one is shown: a
+// script that writes back what it read would make a password of it that all know.
+func (r *rules) placeholders(n *json5.Node, path json5.Path, secret bool) {
+	if n.Kind == json5.String && strings.Contains(n.Text, Redacted) && (secret || strings.Contains(n.Text, "://")) {
+		r.fail(n, path, "secret", "%s is what a hidden secret is shown as, not the secret", Redacted).Hint =
+			"write the secret itself; --show-secrets shows it"
+	}
+	for i, e := range n.Entries {
+		r.placeholders(e.Value, path.With(stepTo(n, e, i)), secret || isSecret(e.Key))
+	}
+}
+
+// minToken is how short a token may be without a warning. Setup's have 64.
+const minToken = 16
+
+// shortToken warns of a token that can be guessed.
+func (r *rules) shortToken(path string) {
+	steps, _ := json5.ParsePath(path) // a path of this file
+	if n := r.root.Find(steps); n != nil && n.Text != "" && len(n.Text) < minToken {
+		add(&r.warnings, n.Doc, n.Start, steps, "security", fmt.Sprintf("a token of %d characters can be guessed", utf8.RuneCountInString(n.Text))).Hint =
+			fmt.Sprintf("use %d or more", minToken)
+	}
 }
 
 // at reports an error at a path, or at the nearest parent that is in the file.

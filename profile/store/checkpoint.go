@@ -75,7 +75,7 @@ func (s *Store) copyTo(dir string) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(m.close(), syncDir(s.cfg.FS, dir), s.fence.down())
+	return errors.Join(m.close(), s.fence.down())
 }
 
 // Backup makes a checkpoint in Config.Checkpoints, named by the time, and removes all but the newest two. It returns the

@@ -48,12 +48,13 @@
 //
 // Not noticed by the mark: a store and its mark put back together from the same older copy; a lost older log while the
 // newest is there, which takes a crash between a log's rotation and its flush; a loss while the mark itself is deleted
-// or damaged (a damaged one is logged and made anew). Flipped bits inside tables are found by checksums when they are
+// or damaged (which is told in [Recovery] or the log, and it is made anew). Flipped bits inside tables are found by checksums when they are
 // read, and by [Store.Verify], which reads them all.
 //
 // # Recovery
 //
-// [Recover] opens the store, and if that says [ErrCorrupt], moves it aside to <dir>.corrupt-<time>, restores the newest
-// checkpoint that verifies, and tells both. It never does so for a store that is locked, not writable, newer than this
+// [Recover] opens the store, and if that says [ErrCorrupt], moves it aside to <dir>.corrupt-<time>, puts a copy in its
+// place, and tells both. The copy is of the newest checkpoint that verifies or, if only its newest commits are missing
+// and it holds more, of the damaged store itself: a log damaged in its middle still gives all that lies before. It never does so for a store that is locked, not writable, newer than this
 // program or on a full disk. Checkpoints are full copies, not links, so that they do not rot along with the store.
 package store

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strings"
 	"syscall"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -29,6 +30,15 @@ var (
 	ErrClosed = errors.New("store: closed")
 )
 
+// shortError is ErrCorrupt for a sound store that ends too early.
+type shortError struct{ acknowledged, there uint64 }
+
+func (e *shortError) Error() string {
+	return fmt.Sprintf("%v: %d commits were acknowledged, %d are there", ErrCorrupt, e.acknowledged, e.there)
+}
+
+func (e *shortError) Unwrap() error { return ErrCorrupt }
+
 // classify puts the sentinel that a caller can act on in front of a disk error.
 func classify(err error) error {
 	switch {
@@ -39,7 +49,7 @@ func classify(err error) error {
 	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS), errors.Is(err, syscall.ENOTDIR):
 		return fmt.Errorf("%w: %w", ErrReadOnly, err)
 	case pebble.IsCorruptionError(err):
-		return fmt.Errorf("%w: %w", ErrCorrupt, err)
+		return fmt.Errorf("%w: %w", ErrCorrupt, oneLine{err})
 	}
 	return err
 }
@@ -55,5 +65,15 @@ func classifyOpen(err error) error {
 	case errors.Is(err, pebble.ErrDBDoesNotExist):
 		return fmt.Errorf("%w: %w", fs.ErrNotExist, err)
 	}
-	return fmt.Errorf("%w: %w", ErrCorrupt, err)
+	return fmt.Errorf("%w: %w", ErrCorrupt, oneLine{err})
 }
+
+// oneLine is an error of Pebble without the further lines, which name only what it carries for programs.
+type oneLine struct{ error }
+
+func (e oneLine) Error() string {
+	first, _, _ := strings.Cut(e.error.Error(), "\n")
+	return first
+}
+
+func (e oneLine) Unwrap() error { return e.error }

@@ -6,6 +6,7 @@ import (
 	"hash/crc32"
 	"io"
 	"io/fs"
+	"path/filepath"
 	"strings"
 	"sync"
 
@@ -27,16 +28,26 @@ func (e end) line() []byte {
 	return fmt.Appendf(nil, "%s %08x\n", body, crc32.ChecksumIEEE([]byte(body)))
 }
 
-var errMark = errors.New("end mark is damaged")
+// What readMark finds in place of a mark.
+var (
+	errNoMark = errors.New("is gone")
+	errMark   = errors.New("is damaged")
+)
 
 func markPath(dir string) string { return dir + ".end" }
 
-// readMark returns zero when there is no mark, and errMark when there is one that cannot be read.
+// readMark returns errNoMark when there is no mark, and errMark when there is one that cannot be read.
 func readMark(fsys vfs.FS, dir string) (end, error) {
-	f, err := fsys.Open(markPath(dir))
-	if errors.Is(err, fs.ErrNotExist) {
-		return end{}, nil
+	info, err := fsys.Stat(markPath(dir))
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return end{}, errNoMark
+	case err != nil:
+		return end{}, err
+	case !info.Mode().IsRegular(): // opening a pipe would wait for its writer
+		return end{}, errMark
 	}
+	f, err := fsys.Open(markPath(dir))
 	if err != nil {
 		return end{}, err
 	}
@@ -134,19 +145,33 @@ type mark struct {
 	end  end
 }
 
-// openMark makes or opens the mark in dir, and writes and syncs e.
+// openMark puts a mark that tells e beside dir and opens it. It replaces what lies there, since that may be a link.
 func openMark(fsys vfs.FS, dir string, e end) (*mark, error) {
-	f, err := fsys.OpenReadWrite(markPath(dir), vfs.WriteCategoryUnspecified)
+	path := markPath(dir)
+	fresh := path + ".new"
+	if err := writeMark(fsys, fresh, e); err != nil {
+		return nil, errors.Join(err, fsys.RemoveAll(fresh))
+	}
+	if err := errors.Join(fsys.Rename(fresh, path), syncDir(fsys, filepath.Dir(path))); err != nil {
+		return nil, err
+	}
+	f, err := fsys.OpenReadWrite(path, vfs.WriteCategoryUnspecified)
 	if err != nil {
 		return nil, err
 	}
-	if _, err = f.WriteAt(e.line(), 0); err == nil {
+	return &mark{file: f, end: e}, nil
+}
+
+// writeMark writes and syncs a mark. It makes a new file, and follows no link: vfs.FS.Create removes what is there first.
+func writeMark(fsys vfs.FS, path string, e end) error {
+	f, err := fsys.Create(path, vfs.WriteCategoryUnspecified)
+	if err != nil {
+		return err
+	}
+	if _, err = f.Write(e.line()); err == nil {
 		err = f.Sync()
 	}
-	if err != nil {
-		return nil, errors.Join(err, f.Close())
-	}
-	return &mark{file: f, end: e}, nil
+	return errors.Join(err, f.Close())
 }
 
 // advance tells that commit n, and with it every earlier one, is on disk.

@@ -27,8 +27,8 @@ func (s *Store) options() *pebble.Options {
 		EventListener: &pebble.EventListener{
 			// Pebble's own handler ends the process.
 			DataCorruption: func(info pebble.DataCorruptionInfo) {
-				if s.fence.down() == nil {
-					s.report(fmt.Errorf("%w: %s: %w", ErrCorrupt, info.Path, info.Details))
+				if _, again := s.damaged.LoadOrStore(info.Path, true); !again && s.fence.down() == nil {
+					s.report(fmt.Errorf("%w: %s: %w", ErrCorrupt, info.Path, oneLine{info.Details}))
 				}
 			},
 			// A flush or compaction that failed. What it means, if anything, comes through the fence or DataCorruption.

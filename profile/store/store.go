@@ -22,9 +22,9 @@ type Config struct {
 	Checkpoints string // the folder of Backup's checkpoints; "" means "checkpoints" beside Dir
 	ReadOnly    bool   // takes the folder's lock too, but writes nothing; the folder must be there
 	FS          vfs.FS // nil means the system's
-	// OnFault is told of what goes wrong while the store is open: once of the error that stops all writing, and of each
-	// damage found, which is ErrCorrupt. It may be called from any goroutine, with locks held: it must return at once
-	// and must not call the Store. nil means that only the log tells.
+	// OnFault is told of what goes wrong while the store is open: once of the error that stops all writing, and once of
+	// each file found damaged, which is ErrCorrupt. It may be called from any goroutine, with locks held: it must return at once
+	// and must not call the Store. nil means that the log tells instead.
 	OnFault func(error)
 	Log     *slog.Logger // nil discards
 }
@@ -52,7 +52,8 @@ type Store struct {
 	lock  *pebble.Lock
 	db    *pebble.DB
 	fence *fence
-	mark  *mark // nil when read-only
+	mark  *mark  // nil when read-only
+	doubt string // why a loss could not have been noticed at the opening; "" when it would have been
 
 	write  sync.Mutex // held by the one running Update; guards commit
 	commit uint64     // the number of the last commit, on disk or on its way
@@ -62,6 +63,8 @@ type Store struct {
 	ops    sync.WaitGroup
 
 	backup sync.Mutex // one Backup at a time
+
+	damaged sync.Map // paths of the damaged files that were told of
 }
 
 // Open opens the store in cfg.Dir, or makes an empty one. It does not wait for a lock.
@@ -72,6 +75,15 @@ func Open(cfg Config) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
+	s, err := newStore(cfg)
+	if err == nil && s.doubt != "" {
+		cfg.Log.Warn("store: "+s.doubt, "dir", cfg.Dir)
+	}
+	return s, err
+}
+
+// newStore is Open without a word about the doubt; cfg has its defaults.
+func newStore(cfg Config) (*Store, error) {
 	s := &Store{cfg: cfg, fence: &fence{FS: cfg.FS, dir: cfg.Dir, closing: make(chan struct{})}}
 	s.fence.onFail = s.report
 	if err := s.open(); err != nil {
@@ -109,9 +121,10 @@ func (s *Store) openChecked() (err error) {
 		return err
 	}
 	want, err := readMark(s.cfg.FS, s.cfg.Dir)
-	if errors.Is(err, errMark) {
-		s.cfg.Log.Warn("store: the end mark is damaged; a loss cannot be noticed this time", "dir", s.cfg.Dir)
-	} else if err != nil {
+	switch {
+	case errors.Is(err, errMark), errors.Is(err, errNoMark) && !s.fence.fresh:
+		s.doubt = fmt.Sprintf("%s %v: whether the newest commits are all there cannot be known", filepath.Base(markPath(s.cfg.Dir)), err)
+	case err != nil && !errors.Is(err, errNoMark):
 		return classify(err)
 	}
 	if err := want.checkManifest(s.cfg.FS, s.cfg.Dir); err != nil {
@@ -124,7 +137,7 @@ func (s *Store) openChecked() (err error) {
 		return err
 	}
 	if s.commit < want.commits {
-		return fmt.Errorf("%w: %d commits were acknowledged, %d are there", ErrCorrupt, want.commits, s.commit)
+		return &shortError{acknowledged: want.commits, there: s.commit}
 	}
 	if s.cfg.ReadOnly {
 		return nil
@@ -236,10 +249,11 @@ func (s *Store) begin() error {
 // Err returns why the store takes no more writes, or nil. It does not block.
 func (s *Store) Err() error { return s.fence.down() }
 
-// report tells of a fault that no caller gets as an error.
+// report tells of a fault that no caller gets as an error, once: to OnFault or, without one, in the log.
 func (s *Store) report(err error) {
-	s.cfg.Log.Error("store: fault", "dir", s.cfg.Dir, "err", err)
 	if s.cfg.OnFault != nil {
 		s.cfg.OnFault(err)
+		return
 	}
+	s.cfg.Log.Error("store: fault", "dir", s.cfg.Dir, "err", err)
 }

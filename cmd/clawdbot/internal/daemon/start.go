@@ -291,8 +291,11 @@ func (d *daemon) sayConfig() {
 	for _, w := range d.choice.Loaded.Warnings {
 		d.log.Warn("config: " + w.String())
 	}
+	for _, w := range d.recovery.Warnings {
+		d.log.Warn("store: " + w)
+	}
 	if d.recovery.Reason != nil {
-		d.log.Error("store was damaged and replaced", "reason", d.recovery.Reason, "quarantined", d.recovery.Quarantined, "replacedBy", orNone(d.recovery.Restored))
+		d.log.Error("store was damaged and replaced", "reason", d.recovery.Reason, "quarantined", d.recovery.Quarantined, "replacedBy", successor(d.recovery))
 	}
 	switch d.choice.Source {
 	case config.FromFile:
@@ -324,13 +327,6 @@ func (d *daemon) announceConfig(what string, g config.Generation) {
 	if err != nil {
 		d.log.Warn("announce config", "err", err)
 	}
-}
-
-func orNone(s string) string {
-	if s == "" {
-		return "an empty one: there was no good copy"
-	}
-	return s
 }
 
 // workspace is the folder that the config or the profile names.

@@ -62,9 +62,24 @@ func (d *daemon) storeState() (msg.State, string) {
 	detail := "was damaged and replaced; the old one is in " + damaged[len(damaged)-1] + ": remove it when nobody needs it"
 	if d.recovery.Reason != nil {
 		detail = fmt.Sprintf("was damaged and replaced by %s; the old one is in %s: remove it when nobody needs it",
-			orNone(d.recovery.Restored), d.recovery.Quarantined)
+			successor(d.recovery), d.recovery.Quarantined)
 	}
 	return msg.StateDegraded, detail
+}
+
+// successor says what took the place of a damaged store.
+func successor(r store.Recovery) string {
+	lost := ""
+	if r.Missing > 0 {
+		lost = fmt.Sprintf(", %d commits fewer", r.Missing)
+	}
+	switch {
+	case r.Restored == "":
+		return "an empty one: there was no good copy"
+	case r.Salvaged:
+		return fmt.Sprintf("what could be read of it, %d commits%s", r.Commits, lost)
+	}
+	return "the copy " + r.Restored + lost
 }
 
 func (d *daemon) backUp() {
