@@ -81,7 +81,9 @@ type Tabs struct {
 	Tabs    []Tab `json:"tabs"`
 }
 
-// Opened is the answer of POST /tabs/open (open).
+// Opened is the answer of POST /tabs/open (open), with title and URL as the
+// page that loaded has them. After 3 s it comes without a title. A page that
+// cannot be had is a failure with net::ERR_*, as in the original's navigate.
 type Opened struct {
 	Answered
 	Tab
@@ -110,7 +112,8 @@ type ProfileRequest struct {
 	Profile string `json:"profile,omitempty"`
 }
 
-// OpenRequest is what POST /tabs/open (open) takes.
+// OpenRequest is what POST /tabs/open (open) takes. The URL is one of http,
+// https or data, or about:blank.
 type OpenRequest struct {
 	ProfileRequest
 	URL string `json:"url"`

@@ -3,7 +3,6 @@ package browser
 import (
 	"context"
 	"net/http"
-	"net/url"
 	"strings"
 )
 
@@ -81,26 +80,6 @@ func (s *Server) tabs(ctx context.Context, b *browser, _ args) (answer, error) {
 		return nil, err
 	}
 	return &Tabs{Running: true, Tabs: pages}, nil
-}
-
-// open answers POST /tabs/open. It starts the browser when needed.
-func (s *Server) open(ctx context.Context, b *browser, in OpenRequest) (answer, error) {
-	address := strings.TrimSpace(in.URL)
-	if address == "" {
-		return nil, failf(http.StatusBadRequest, "url is required")
-	}
-	if u, err := url.Parse(address); err != nil || u.Scheme == "" {
-		return nil, failf(http.StatusBadRequest, "url %q is no absolute address: write it like https://example.com/", address)
-	}
-	l, err := b.start()
-	if err != nil {
-		return nil, err
-	}
-	tab, err := l.open(ctx, address)
-	if err != nil {
-		return nil, err
-	}
-	return &Opened{Tab: tab}, nil
 }
 
 // focus answers POST /tabs/focus.

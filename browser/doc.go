@@ -11,6 +11,10 @@
 // same JSON on both sides, and each names the gateway profile that answered.
 // The gate stands before every HTTP route; on the bus its permissions do.
 //
+// open takes addresses of http, https and data, and about:blank: who may use the
+// browser may not read the host's files with it. It waits up to 3 s for the page
+// to load.
+//
 // # Errors
 //
 // Over HTTP an error is {"error": sentence} with status 400 for a bad argument,

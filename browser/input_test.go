@@ -45,6 +45,8 @@ func TestBadInput(t *testing.T) {
 		{"POST", "/tabs/open", `{"url":"  "}`, 400, []string{"url is required"}},
 		{"POST", "/tabs/open", `{"url":["a"]}`, 400, []string{"url must be text"}},
 		{"POST", "/tabs/open", `{"url":"example.com"}`, 400, []string{"example.com", "https://"}},
+		{"POST", "/tabs/open", `{"url":"file:///etc/passwd"}`, 400, []string{"file:///etc/passwd", "only http, https, data and about:blank"}},
+		{"POST", "/tabs/open", `{"url":"javascript:alert(1)"}`, 400, []string{"javascript:alert(1)", "cannot be opened"}},
 		{"POST", "/tabs/focus", `{}`, 400, []string{"targetId is required"}},
 		{"DELETE", "/tabs/abc", "", 409, []string{"browser not running"}},
 	} {
@@ -56,6 +58,9 @@ func TestBadInput(t *testing.T) {
 	}
 	if resp.Body.Close(); resp.StatusCode != http.StatusUnauthorized {
 		t.Errorf("without the token: %s", resp.Status)
+	}
+	if err := s.onBus(t, "open", OpenRequest{URL: "file:///etc/passwd"}, nil); err == nil || !strings.Contains(err.Error(), "cannot be opened") {
+		t.Errorf("a file on the bus: %v", err)
 	}
 	if err := s.onBus(t, "start", "no object", nil); err == nil || !strings.Contains(err.Error(), "JSON object") {
 		t.Errorf("a string on the bus: %v", err)

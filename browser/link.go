@@ -137,24 +137,6 @@ func (l *link) tab(info *target.Info) Tab {
 	return Tab{TargetID: string(info.TargetID), Title: info.Title, URL: info.URL, WSURL: ws.String(), Type: info.Type}
 }
 
-// open opens a tab. It does not wait for the page to load.
-func (l *link) open(ctx context.Context, address string) (Tab, error) {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
-	made, err := cdp.Call(ctx, l.cdp, target.CreateTarget, target.CreateTargetParams{URL: address})
-	if err != nil {
-		return Tab{}, fmt.Errorf("open %s: %w", address, err)
-	}
-	got, err := cdp.Call(ctx, l.cdp, target.GetTargetInfo, target.GetTargetInfoParams(made))
-	if err != nil {
-		return Tab{}, fmt.Errorf("open %s: %w", address, err)
-	}
-	if got.TargetInfo.URL == "" { // nothing has come yet
-		got.TargetInfo.URL = address
-	}
-	return l.tab(got.TargetInfo), nil
-}
-
 // activate brings the tab to the front.
 func (l *link) activate(ctx context.Context, id string) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)

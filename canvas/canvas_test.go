@@ -151,6 +151,35 @@ func (h *host) call(verb, params string, out any) error {
 	return json.Unmarshal(raw, out)
 }
 
+// TestMethods asks for the same over the gateway's methods.
+func TestMethods(t *testing.T) {
+	h := start(t, true, map[string]string{"a.html": "<p>a"})
+	ask := func(method, params string, out any) {
+		t.Helper()
+		subj, err := h.bus.Subjects.RPC(method)
+		if err != nil {
+			t.Fatal(err)
+		}
+		raw, err := bus.CallRaw(t.Context(), h.bus.Conn(t), subj, []byte(params))
+		if err == nil {
+			err = json.Unmarshal(raw, out)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	var st, same Status
+	ask("canvas.status", "", &st)
+	if err := h.call("status", "", &same); err != nil || st != same || st.Root != h.root {
+		t.Errorf("%+v, on the bus %+v, %v", st, same, err)
+	}
+	var l Link
+	ask("canvas.url", `{"path":"a.html"}`, &l)
+	if !strings.Contains(l.URL, capPath) || !strings.HasSuffix(l.URL, "/a.html") {
+		t.Errorf("%+v", l)
+	}
+}
+
 func (h *host) link(params string) string {
 	h.Helper()
 	var l Link

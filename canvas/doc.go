@@ -13,7 +13,7 @@
 //
 // Host and Origin are checked by the gate on every request. Beyond that it takes
 // the gateway's token as a bearer, or a cookie that a capability URL was
-// exchanged for. Such a URL comes from canvas.url on the bus, is good for ten
+// exchanged for. Such a URL comes from canvas.url, on the bus or as a method of the gateway, is good for ten
 // minutes and for nothing but the canvas; the cookie is HttpOnly, SameSite=Strict
 // and good for twelve hours. Both end with the process. They are no secret worth
 // keeping beyond that, but the gateway's token is: a page can read neither.

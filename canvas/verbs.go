@@ -24,29 +24,35 @@ type Link struct {
 	ExpiresAtMs int64  `json:"expiresAtMs"`
 }
 
-type linkParams struct {
+// LinkRequest is what canvas.url takes.
+type LinkRequest struct {
 	Path string `json:"path"` // in the root; "" is its index.html
 }
 
-// serveBus puts the health and the micro service on the bus.
+// serveBus puts the health and the micro service on the bus: each verb, and the
+// method of the gateway's clients that is the same.
 func (s *Server) serveBus(version string) (err error) {
 	if s.health, err = bus.NewHealth(s.nc, s.subjects, name); err != nil {
 		return err
 	}
-	status, err := s.subjects.Canvas("status")
-	if err != nil {
-		return err
-	}
-	link, err := s.subjects.Canvas("url")
-	if err != nil {
-		return err
+	var endpoints []bus.Endpoint
+	for _, v := range []struct {
+		name   string
+		handle bus.Handler
+	}{{"status", s.status}, {"url", s.link}} {
+		verb, err := s.subjects.Canvas(v.name)
+		if err != nil {
+			return err
+		}
+		method, err := s.subjects.RPC("canvas." + v.name)
+		if err != nil {
+			return err
+		}
+		endpoints = append(endpoints,
+			bus.Endpoint{Name: v.name, Subject: verb, Handle: v.handle}, bus.Endpoint{Name: "canvas-" + v.name, Subject: method, Handle: v.handle})
 	}
 	s.svc, err = bus.Serve(bus.ServiceConfig{
-		Name: name, Version: version, Description: "pages that the agent makes", Profile: s.subjects.Profile(), Conn: s.nc,
-		Endpoints: []bus.Endpoint{
-			{Name: "status", Subject: status, Handle: s.status},
-			{Name: "url", Subject: link, Handle: s.link},
-		},
+		Name: name, Version: version, Description: "pages that the agent makes", Profile: s.subjects.Profile(), Conn: s.nc, Endpoints: endpoints,
 	})
 	return err
 }
@@ -56,7 +62,7 @@ func (s *Server) status(context.Context, *bus.Request) (any, error) {
 }
 
 func (s *Server) link(_ context.Context, req *bus.Request) (any, error) {
-	var p linkParams
+	var p LinkRequest
 	if err := req.Decode(&p); err != nil {
 		return nil, err
 	}

@@ -19,7 +19,8 @@ func methodScope(method string) string {
 		"system-presence", "last-heartbeat", "node.list", "node.describe", "chat.history",
 		"peers.list": // ours
 		return frame.ScopeRead
-	case "send", "agent", "agent.wait", "wake", "talk.mode", "voicewake.set", "node.invoke", "chat.send", "chat.abort":
+	case "send", "agent", "agent.wait", "wake", "talk.mode", "voicewake.set", "node.invoke", "chat.send", "chat.abort",
+		"canvas.url", "canvas.status": // ours
 		return frame.ScopeWrite
 	case "node.rename":
 		return frame.ScopePairing

@@ -75,7 +75,8 @@ func (i Instance) places() []place {
 // sharedPlace tells of two places of which one is the other or lies in it. What
 // follows from a folder that is shared itself is not told again.
 func sharedPlace(a, b Instance, x, y place) (Overlap, bool) {
-	follows := a.StateDir == b.StateDir && within(x.path, a.StateDir) || a.Workspace == b.Workspace && within(x.path, a.Workspace)
+	inside := func(folder string) bool { return within(x.path, folder) || within(y.path, folder) }
+	follows := a.StateDir == b.StateDir && inside(a.StateDir) || a.Workspace == b.Workspace && inside(a.Workspace)
 	if x.path == "" || y.path == "" || follows {
 		return Overlap{}, false
 	}

@@ -336,6 +336,9 @@ func TestAudit(t *testing.T) {
 		edit(&b)
 		a := at("a", 20000)
 		a.LogFile = "/var/log/clawdbot.log"
+		if b.CanvasRoot == "" {
+			b.CanvasRoot = b.Workspace + "/canvas"
+		}
 		got := Audit([]Instance{a, b})
 		if len(got) != 1 || got[0].What != what || got[0].A != "a" || got[0].B != "b" || got[0].Try == "" {
 			t.Errorf("%s: got %+v", what, got)

@@ -210,16 +210,18 @@ func (h *Host) Uninstall(ctx context.Context, profile string, force bool) (Chang
 	if err != nil {
 		return Change{}, err
 	}
-	status, err := h.manager.status(ctx, unit)
-	if err != nil {
-		return Change{}, err
-	}
 	change := Change{Path: unit.path, Unit: unit.name, Action: Absent}
 	old, err := readUnit(unit.path, force)
 	if err != nil {
 		return Change{}, err
 	}
-	if old == nil && !status.Installed {
+	status, err := h.manager.status(ctx, unit)
+	switch {
+	case old == nil && errors.Is(err, ErrNoManager): // which cannot have kept anything
+		return change, nil
+	case err != nil:
+		return Change{}, err
+	case old == nil && !status.Installed:
 		return change, nil
 	}
 	if err := h.manager.drop(ctx, unit); err != nil {

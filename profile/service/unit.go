@@ -7,11 +7,12 @@ import (
 	"strings"
 )
 
-// steering are the variables that would send a gateway to other files or ports than its profile's. A user manager keeps whatever was once
+// steering are the variables that would send a gateway to other files, ports or secrets than its profile's. A user manager keeps whatever was once
 // imported into it, so the unit takes them away.
 var steering = []string{
-	"CLAWDBOT_BRIDGE_PORT", "CLAWDBOT_BROWSER_CONTROL_URL", "CLAWDBOT_CANVAS_HOST_PORT", "CLAWDBOT_CONFIG_PATH",
-	"CLAWDBOT_GATEWAY_PORT", "CLAWDBOT_GATEWAY_TOKEN", "CLAWDBOT_STATE_DIR",
+	"CLAWDBOT_BRIDGE_PORT", "CLAWDBOT_BROWSER_CONTROL_TOKEN", "CLAWDBOT_BROWSER_CONTROL_URL", "CLAWDBOT_CANVAS_HOST_PORT",
+	"CLAWDBOT_CONFIG_PATH", "CLAWDBOT_GATEWAY_PASSWORD", "CLAWDBOT_GATEWAY_PORT", "CLAWDBOT_GATEWAY_TOKEN", "CLAWDBOT_PROFILE",
+	"CLAWDBOT_SKIP_CANVAS_HOST", "CLAWDBOT_STATE_DIR",
 }
 
 // The figures below, in order:

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/charmbracelet/x/ansi"
@@ -45,7 +46,7 @@ that was started with. A tab is named by its id, or by the id's first letters.`,
 		verb("start", "Start the browser", a.runBrowserStart),
 		verb("stop", "Stop the browser", a.runBrowserStop),
 		verb("tabs", "List the tabs", a.runBrowserTabs),
-		verb("open URL", "Open a page in a new tab, starting the browser when needed", a.runBrowserOpen, "URL"),
+		verb("open URL", "Open a page in a tab, starting the browser when needed", a.runBrowserOpen, "URL"),
 		verb("close [TARGET]", "Close a tab; the only one needs no name", a.runBrowserClose, "[TARGET]"),
 		verb("focus TARGET", "Bring a tab to the front", a.runBrowserFocus, "TARGET"),
 		verb("profiles", "List the browser profiles", a.runBrowserProfiles),
@@ -162,9 +163,25 @@ func (a *app) printTabs(tabs []browser.Tab) {
 }
 
 func (a *app) runBrowserOpen(ctx context.Context, o browserOptions, address string) error {
+	address = withScheme(address)
+	if err := browser.CheckAddress(address); err != nil {
+		return &exitError{exitUsage, err, ""}
+	}
 	return browse(ctx, a, o, browserCall{"POST", "/tabs/open", browser.OpenRequest{URL: address}}, func(_ *browserClient, t browser.Opened) {
 		a.printTabs([]browser.Tab{t.Tab})
 	})
+}
+
+// withScheme makes an address of what people type, such as localhost:8080.
+func withScheme(address string) string {
+	head, rest, colon := strings.Cut(address, ":")
+	port := rest != "" && rest[0] >= '0' && rest[0] <= '9'
+	switch {
+	case address == "", strings.HasPrefix(address, "/"), head == "data",
+		colon && !port && !strings.ContainsAny(head, "/.["):
+		return address
+	}
+	return "http://" + address
 }
 
 func (a *app) runBrowserFocus(ctx context.Context, o browserOptions, target string) error {

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -13,7 +14,9 @@ import (
 	"unicode"
 
 	"clawdbot/browser"
+	"clawdbot/bus/msg"
 	"clawdbot/profile"
+	"clawdbot/profile/config"
 )
 
 // browserCall is one request; in is its body as JSON, or nil.
@@ -24,6 +27,7 @@ type browserCall struct {
 
 // browserClient talks to the browser control of one profile's gateway.
 type browserClient struct {
+	app     *app
 	profile profile.Profile
 	base    *url.URL
 	browser string // browser profile; "" is the default one
@@ -50,7 +54,7 @@ func (a *app) browserClient(o browserOptions) (*browserClient, error) {
 		return nil, &exitError{exitUsage, fmt.Errorf("--url %q is no address: write it like http://127.0.0.1:18791", address), ""}
 	}
 	token, err := controlToken(p)
-	return &browserClient{p, base, o.profile, token}, err
+	return &browserClient{a, p, base, o.profile, token}, err
 }
 
 // controlToken is what browser control asks for: a token of its own when the
@@ -81,7 +85,7 @@ func (c *browserClient) call(ctx context.Context, call browserCall) ([]byte, err
 		return nil, c.unreachable(fmt.Errorf("does not answer at %s in time", c.base))
 	}
 	if err != nil {
-		return nil, c.unreachable(fmt.Errorf("does not answer at %s: %w", c.base, err))
+		return nil, c.unreachable(cmp.Or(c.off(ctx), fmt.Errorf("does not answer at %s: %w", c.base, err)))
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxBrowserAnswer))
@@ -133,6 +137,23 @@ func (c *browserClient) check(status int, body []byte) error {
 		return &exitError{exitUnreachable, err, "clawdbot profiles"}
 	case status >= 300:
 		return &exitError{exitFailed, errors.New(said.Error), ""}
+	}
+	return nil
+}
+
+// off is why the profile's gateway runs without browser control, or nil.
+func (c *browserClient) off(ctx context.Context) error {
+	seen, err := c.app.look(ctx, c.profile)
+	if err != nil {
+		return nil
+	}
+	if seen.health.Generation.Source == string(config.FromSafeMode) {
+		return errors.New("is off: safe mode")
+	}
+	for _, part := range seen.health.Components {
+		if part.Name == "browser" && part.State == msg.StateOff {
+			return errors.New("is off: " + part.Detail)
+		}
 	}
 	return nil
 }

@@ -21,10 +21,12 @@ func TestBrowser(t *testing.T) {
 		t.Helper()
 		return h.run(append([]string{"--profile", "main", "browser"}, args...)...)
 	}
+	on("status").wants(3, "", "profile main is not set up\ntry: clawdbot --profile main setup\n")
+	p := h.setup("main", h.base)
 	for _, verb := range []string{"status", "start", "stop", "tabs", "profiles", "close"} {
 		on(verb).wants(3, "", "the gateway of profile main does not run")
 	}
-	h.gateway(h.setup("main", h.base), 0)
+	h.gateway(p, 0)
 	on("status").wants(0, "main, browser profile clawd: stopped", "")
 	on("stop").wants(0, "main: browser profile clawd did not run.", "")
 	on("tabs").wants(0, "main: the browser does not run.", "")
@@ -40,19 +42,35 @@ func TestBrowser(t *testing.T) {
 	if tab.TargetID == "" {
 		t.Fatalf("%+v", tab)
 	}
-	await(t, "the title", func() bool { return strings.Contains(on("tabs").out, tab.TargetID[:8]+"  page") })
+	if !strings.HasSuffix(tab.Title, "/one") {
+		t.Errorf("title %q", tab.Title)
+	}
 	if strings.Contains(on("tabs").wants(0, tab.TargetID[:8]+"  page", "").out, "\x1b") {
 		t.Error("a page's title reaches the terminal as it is")
 	}
-	on("open", page.URL+"/two").wants(0, "", "")
+	on("open", strings.TrimPrefix(page.URL, "http://")+"/two").wants(0, page.URL+"/two", "")
+	on("open", "127.0.0.1:1").wants(1, "", "net::ERR_")
 	on("close").wants(2, "", "tabs are open: say which one to close\ntry: clawdbot --profile main browser tabs\n")
 	on("focus", tab.TargetID[:8]).wants(0, "is in front", "")
 	on("close", tab.TargetID).wants(0, "closed", "")
 	on("close", tab.TargetID).wants(1, "", "tab not found")
 	on("profiles").wants(0, "clawd  running", "")
-	on("open", "no address").wants(1, "", "is no absolute address")
+	on("open", "no address").wants(2, "", "is no absolute address")
+	on("open", "file:///etc/passwd").wants(2, "", "cannot be opened: only http, https, data and about:blank can")
 	on("tabs", "--browser-profile", "nope").wants(1, "", `no browser profile "nope"; there is clawd`)
 	on("stop").wants(0, "main: browser profile clawd stopped.", "")
+}
+
+func TestWithScheme(t *testing.T) {
+	for in, want := range map[string]string{
+		"127.0.0.1:47123/": "http://127.0.0.1:47123/", "localhost:80/x:1": "http://localhost:80/x:1", "example.com": "http://example.com",
+		"example.com/a:b": "http://example.com/a:b", "[::1]:80": "http://[::1]:80", "https://x": "https://x", "file:///x": "file:///x",
+		"javascript:alert(1)": "javascript:alert(1)", "data:1": "data:1", "about:blank": "about:blank", "/etc/passwd": "/etc/passwd", "": "",
+	} {
+		if got := withScheme(in); got != want {
+			t.Errorf("%s: %s, want %s", in, got, want)
+		}
+	}
 }
 
 // TestBrowserOfAnother believes no answer but the profile's own.

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -64,7 +65,7 @@ func newBusInfoCmd(a *app, asJSON *bool) *cobra.Command {
 			p, info, err := ask[msg.BusInfo](cmd.Context(), a, "bus.info", nil)
 			switch {
 			case err != nil:
-				return err
+				return a.failed(err, *asJSON)
 			case *asJSON:
 				return a.printJSON(info)
 			}
@@ -104,7 +105,7 @@ to connect. The password is shown this once.`,
 		Args:    takes("NAME"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			u.Name = args[0]
-			return a.runGrant(cmd.Context(), u, *asJSON)
+			return a.failed(a.runGrant(cmd.Context(), u, *asJSON), *asJSON)
 		},
 	}
 	cmd.Flags().StringSliceVar(&u.Publish, "publish", nil, "a `SUBJECT` that it may send to; wildcards and several are fine")
@@ -119,11 +120,26 @@ type granted struct {
 }
 
 func (a *app) runGrant(ctx context.Context, u bus.User, asJSON bool) error {
-	p, g, err := ask[msg.BusGrant](ctx, a, "bus.grant", u)
-	switch {
-	case err != nil:
+	p, err := a.profile()
+	if err != nil {
 		return err
-	case asJSON:
+	}
+	if err := bus.CheckGrant(p.Subjects(), u); err != nil {
+		return &exitError{exitUsage, err, ""}
+	}
+	before, err := a.busUsers(ctx)
+	if err != nil {
+		return err
+	}
+	p, g, err := ask[msg.BusGrant](ctx, a, "bus.grant", u)
+	if err != nil {
+		return err
+	}
+	if slices.ContainsFunc(before, func(old busUser) bool { return old.Name == u.Name }) {
+		fmt.Fprintf(a.Err, "clawdbot: user %s was there: it has a new password, and the old one ends\n", u.Name)
+	}
+	g.Publish, g.Subscribe = append([]string{}, g.Publish...), append([]string{}, g.Subscribe...)
+	if asJSON {
 		return a.printJSON(granted{busURL(g.Port), g})
 	}
 	pen := a.pen(a.Out)
@@ -147,7 +163,7 @@ func newBusRevokeCmd(a *app, asJSON *bool) *cobra.Command {
 			p, answer, err := ask[json.RawMessage](cmd.Context(), a, "bus.revoke", bus.User{Name: args[0]})
 			switch {
 			case err != nil:
-				return err
+				return a.failed(err, *asJSON)
 			case *asJSON:
 				return a.printJSON(answer)
 			}
@@ -164,21 +180,27 @@ type busUser struct {
 	Subscribe []string `json:"subscribe"`
 }
 
+// busUsers asks the gateway who may use its bus.
+func (a *app) busUsers(ctx context.Context) ([]busUser, error) {
+	_, answer, err := ask[struct {
+		Users []busUser `json:"users"`
+	}](ctx, a, "bus.users", nil)
+	return answer.Users, err
+}
+
 func newBusUsersCmd(a *app, asJSON *bool) *cobra.Command {
 	return &cobra.Command{
 		Use: "users", Short: "Who may use the bus, and for which subjects", Args: takes(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			_, answer, err := ask[struct {
-				Users []busUser `json:"users"`
-			}](cmd.Context(), a, "bus.users", nil)
+			users, err := a.busUsers(cmd.Context())
 			switch {
 			case err != nil:
-				return err
+				return a.failed(err, *asJSON)
 			case *asJSON:
-				return a.printJSON(answer.Users)
+				return a.printJSON(users)
 			}
 			pen := a.pen(a.Out)
-			for _, u := range answer.Users {
+			for _, u := range users {
 				a.printf("%s\n", pen.bold(u.Name))
 				a.wrapped(pen.dim("  publishes   "), dash(strings.Join(u.Publish, ", ")))
 				a.wrapped(pen.dim("  subscribes  "), dash(strings.Join(u.Subscribe, ", ")))

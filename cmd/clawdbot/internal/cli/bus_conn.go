@@ -21,6 +21,7 @@ import (
 type busOptions struct {
 	as           string // user; "" chooses by what is to be done
 	passwordFile string // - reads the standard input
+	password     string // what was read there
 	count        int
 	timeout      time.Duration
 	json         *bool
@@ -93,6 +94,8 @@ func (a *app) busConnect(p profile.Profile, o busOptions, use busUse) (*busClien
 
 func (a *app) busPassword(p profile.Profile, o busOptions, user string) (string, error) {
 	switch {
+	case o.password != "":
+		return o.password, nil
 	case o.passwordFile == "-":
 		body, err := io.ReadAll(io.LimitReader(a.In, 1<<16))
 		return strings.TrimSpace(string(body)), err

@@ -72,6 +72,9 @@ func (c natsContext) write(p profile.Profile) error {
 // readKey is the password of a user that every profile has.
 func readKey(p profile.Profile, user string) (string, error) {
 	if _, err := os.Stat(p.BusKey(user)); errors.Is(err, fs.ErrNotExist) { // Secret would make one
+		if !isSetUp(p) {
+			return "", notSetUp(p, exitConfig)
+		}
 		return "", &exitError{exitConfig, fmt.Errorf("profile %s is not set up: there is no %s", p.Name, p.BusKey(user)), p.Command("setup")}
 	}
 	return profile.Secret(p.BusKey(user))

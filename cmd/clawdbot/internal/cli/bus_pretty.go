@@ -28,6 +28,18 @@ func (a *app) pretty(body []byte) string {
 	return strings.Join(lines, "\n")
 }
 
+// oneLiner is a message's body on one line.
+func oneLiner(body []byte) string {
+	var compact bytes.Buffer
+	switch {
+	case !utf8.Valid(body):
+		return fmt.Sprintf("%q", body)
+	case json.Compact(&compact, body) == nil:
+		return printable(compact.String())
+	}
+	return printable(string(body))
+}
+
 // fold writes compact JSON with as much on a line as fits into width, of which
 // the first line has used some already. Objects keep the order of their keys.
 func fold(value json.RawMessage, width, used int) string {

@@ -9,16 +9,20 @@ import (
 	"strings"
 	"time"
 
+	"github.com/charmbracelet/x/ansi"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/micro"
 	"github.com/spf13/cobra"
 )
 
 func newBusSubCmd(a *app, asJSON *bool) *cobra.Command {
-	o := busOptions{json: asJSON}
+	o := subOptions{busOptions: busOptions{json: asJSON}}
 	cmd := &cobra.Command{
 		Use:   "sub [SUBJECT]",
 		Short: "Print the messages on a subject; without one, all of the profile",
+		Long: `sub prints each message on one line, cut to the width of a terminal; --pretty
+shows it whole. When the gateway stops, sub says so and goes on with the next
+start.`,
 		Example: `  clawdbot bus sub
   clawdbot bus sub 'clawdbot.*.health.peer.*' --count 1`,
 		Args: takes("[SUBJECT]"),
@@ -31,13 +35,19 @@ func newBusSubCmd(a *app, asJSON *bool) *cobra.Command {
 	}
 	o.register(cmd)
 	cmd.Flags().IntVar(&o.count, "count", 0, "stop after this many messages")
+	cmd.Flags().BoolVar(&o.pretty, "pretty", false, "print messages whole, over several lines")
 	addTimeout(cmd.Flags(), &o.timeout, "stop after this time")
 	return cmd
 }
 
+type subOptions struct {
+	busOptions
+	pretty bool
+}
+
 // runSub prints messages until the count, the time or the person ends it. Too
 // few messages in the time is an error.
-func (a *app) runSub(ctx context.Context, o busOptions, subj string) error {
+func (a *app) runSub(ctx context.Context, o subOptions, subj string) error {
 	p, err := a.profile()
 	if err != nil {
 		return err
@@ -45,60 +55,22 @@ func (a *app) runSub(ctx context.Context, o busOptions, subj string) error {
 	if subj == "" {
 		subj = p.Subjects().All()
 	}
-	use := busUse{subscribe, subj}
-	nc, err := a.busConnect(p, o, use)
-	if err != nil {
-		return err
-	}
-	defer nc.Close()
-	in := feed{busClient: nc, messages: make(chan *nats.Msg, 1024)}
-	if in.sub, err = nc.ChanSubscribe(subj, in.messages); err != nil {
-		return fmt.Errorf("subscribe to %s: %w", subj, err)
-	}
-	if err := nc.settle(ctx, use); err != nil {
-		return err
-	}
-	if !*o.json {
-		fmt.Fprintf(a.Err, "listening on %s as %s of profile %s; Ctrl-C ends it\n", subj, nc.user, nc.profile.Name)
-	}
-	return a.printFeed(ctx, o, in)
-}
-
-// feed is a subscription under way.
-type feed struct {
-	*busClient
-	sub      *nats.Subscription
-	messages chan *nats.Msg
-}
-
-func (a *app) printFeed(ctx context.Context, o busOptions, in feed) error {
-	var late <-chan time.Time
 	if o.timeout > 0 {
-		late = time.After(o.timeout)
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, o.timeout)
+		defer cancel()
 	}
-	dropped := 0
-	for n := 0; o.count == 0 || n < o.count; n++ {
-		select {
-		case m := <-in.messages:
-			if err := a.printMessage(m, *o.json); err != nil {
-				return err
-			}
-			if now, err := in.sub.Dropped(); err == nil && now > dropped {
-				a.warn(fmt.Sprintf("%s came faster than this could print and are not shown", count(now-dropped, "message")))
-				dropped = now
-			}
-		case <-ctx.Done():
-			return nil
-		case <-in.ended:
-			return in.lost(errors.New("the gateway stopped, or the user was revoked"))
-		case <-late:
-			if o.count == 0 {
-				return nil
-			}
-			return &exitError{exitFailed, fmt.Errorf("%d of %s came on %s within %s", n, count(o.count, "message"), in.sub.Subject, o.timeout), ""}
+	if o.passwordFile == "-" { // it can be read only once
+		if o.password, err = a.busPassword(p, o.busOptions, o.as); err != nil {
+			return err
 		}
 	}
-	return nil
+	l := listener{app: a, profile: p, opts: o, use: busUse{subscribe, subj}}
+	err = l.run(ctx)
+	if o.count > l.seen && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return &exitError{exitFailed, fmt.Errorf("%d of %s came on %s within %s", l.seen, count(o.count, "message"), subj, o.timeout), ""}
+	}
+	return err
 }
 
 func newBusPubCmd(a *app, asJSON *bool) *cobra.Command {
@@ -242,13 +214,22 @@ func (a *app) printAnswer(m *nats.Msg, asJSON bool) error {
 	return nil
 }
 
-// printMessage prints subject, size and body.
-func (a *app) printMessage(m *nats.Msg, asJSON bool) error {
-	if asJSON {
+// printMessage prints subject, size and body, on a line or whole.
+func (a *app) printMessage(m *nats.Msg, o subOptions) error {
+	if *o.json {
 		return a.printLine(m)
 	}
 	pen := a.pen(a.Out)
-	a.printf("%s %s %s\n", pen.dim(time.Now().Format("15:04:05.000")), pen.bold(printable(m.Subject)), pen.dim(count(len(m.Data), "byte")))
+	head := fmt.Sprintf("%s %s %s", pen.dim(time.Now().Format("15:04:05.000")), pen.bold(printable(m.Subject)), pen.dim(count(len(m.Data), "byte")))
+	if !o.pretty {
+		line := head + " " + oneLiner(m.Data)
+		if isTerminal(a.Out) {
+			line = ansi.Truncate(line, a.width(), "…")
+		}
+		a.printf("%s\n", strings.TrimRight(line, " "))
+		return nil
+	}
+	a.printf("%s\n", head)
 	if len(m.Data) > 0 {
 		a.printf("%s\n", a.pretty(m.Data))
 	}

@@ -23,6 +23,7 @@ func TestBus(t *testing.T) {
 		t.Helper()
 		return h.run(append([]string{"--profile", "main", "bus"}, args...)...)
 	}
+	on("users", "--json").wants(3, `"error": "the gateway of profile main does not run"`, "try: ")
 	for _, args := range [][]string{{"info"}, {"users"}, {"sub"}, {"pub", "clawdbot.main.in.x"}, {"req", "$SRV.PING"}, {"grant", "x", "--publish", "clawdbot.main.in.x"}} {
 		on(args...).wants(3, "", "the gateway of profile main does not run\ntry: clawdbot --profile main gateway\n")
 	}
@@ -38,6 +39,10 @@ func TestBus(t *testing.T) {
 	if line.Subject != "clawdbot.main.health.beat" || line.Size < 100 {
 		t.Errorf("%+v", line)
 	}
+	if out := on("sub", "clawdbot.main.health.beat", "--count", "2").wants(0, " bytes {", "").out; strings.Count(out, "\n") != 2 {
+		t.Errorf("not a line for each message: %s", out)
+	}
+	on("sub", "clawdbot.main.health.beat", "--count", "1", "--pretty").wants(0, " bytes\n  {\n", "")
 	on("sub", "clawdbot.main.event.nothing", "--count", "2", "--timeout", "20ms").wants(1, "", "0 of 2 messages came")
 	on("sub", "clawdbot.main.event.nothing", "--timeout", "20ms").wants(0, "", "")
 	on("req", "clawdbot.main.in.cli", `{"text":"/help"}`).wants(0, `"seq": 1`, "")
@@ -48,40 +53,55 @@ func TestBus(t *testing.T) {
 	on("pub", "clawdbot.main.in.cli", "hi", "--count", "2").wants(0, "sent 2 messages of 2 bytes", "")
 }
 
-// TestBusSubEnds ends a subscription by hand, and with the gateway.
+// TestBusSubEnds ends a subscription by hand, also while no gateway runs, and
+// lets one outlive a restart.
 func TestBusSubEnds(t *testing.T) {
 	h := newHome(t)
-	stop := h.gateway(h.setup("main", h.base), 0)
-	for _, c := range []struct {
-		end  func(cancel func())
-		code int
-	}{
-		{func(cancel func()) { cancel() }, 0},
-		{func(func()) { stop() }, 3},
-	} {
+	p := h.setup("main", h.base)
+	stop := h.gateway(p, 0)
+	sub := func(args ...string) (cancel context.CancelFunc, lines *bufio.Scanner, code chan int) {
+		t.Helper()
 		ctx, cancel := context.WithCancel(t.Context())
-		defer cancel()
+		t.Cleanup(cancel)
 		said, errs := io.Pipe()
-		a := &app{Streams: Streams{In: strings.NewReader(""), Out: io.Discard, Err: errs}, version: testVersion, env: h.env()}
+		a := &app{Streams: Streams{In: strings.NewReader(""), Out: errs, Err: errs}, version: testVersion, env: h.env()}
 		root := newRoot(a)
-		root.SetArgs([]string{"--profile", "main", "bus", "sub", "clawdbot.main.event.nothing"})
-		code := make(chan int, 1)
+		root.SetArgs(append([]string{"--profile", "main", "bus", "sub"}, args...))
+		code = make(chan int, 1)
 		go func() {
 			code <- a.report(root.ExecuteContext(ctx))
 			errs.Close()
 		}()
-		lines := bufio.NewScanner(said)
-		if !lines.Scan() || !strings.HasPrefix(lines.Text(), "listening on") {
-			t.Fatal(lines.Text())
+		return cancel, bufio.NewScanner(said), code
+	}
+	says := func(lines *bufio.Scanner, want string) {
+		t.Helper()
+		if !lines.Scan() || !strings.Contains(lines.Text(), want) {
+			t.Fatalf("%q, want %q", lines.Text(), want)
 		}
-		c.end(cancel)
-		rest := ""
-		for lines.Scan() {
-			rest += lines.Text() + "\n"
-		}
-		if got := <-code; got != c.code || (rest == "") != (c.code == 0) || c.code != 0 && !strings.Contains(rest, "the gateway stopped, or the user was revoked\ntry: ") {
-			t.Errorf("exit code %d, want %d: %s", got, c.code, rest)
-		}
+	}
+	cancel, lines, code := sub("clawdbot.main.event.nothing")
+	says(lines, "listening on clawdbot.main.event.nothing")
+	stop()
+	says(lines, "the connection to the bus of profile main ended; waiting for the gateway")
+	cancel()
+	if lines.Scan() || <-code != 0 {
+		t.Errorf("ended by hand: %q", lines.Text())
+	}
+	stop = h.gateway(p, 0)
+	_, lines, code = sub("clawdbot.main.in.x", "--count", "1")
+	says(lines, "listening on")
+	stop()
+	says(lines, "waiting for the gateway")
+	h.gateway(p, 0)
+	line := make(chan string, 1)
+	go func() { lines.Scan(); line <- lines.Text() }()
+	await(t, "the message", func() bool {
+		h.run("--profile", "main", "bus", "pub", "clawdbot.main.in.x", `{"text":"hi"}`)
+		return len(line) > 0
+	})
+	if got := <-line; !strings.HasSuffix(got, ` clawdbot.main.in.x 13 bytes {"text":"hi"}`) || <-code != 0 {
+		t.Error(got)
 	}
 }
 
@@ -115,10 +135,10 @@ func TestBusDenied(t *testing.T) {
 		{"sub a..b", 2, `"a..b" is no subject to subscribe to`},
 		{"pub clawdbot.main.in.x - --password-file -", 2, "cannot both come from the input"},
 		{"pub clawdbot.main.in.x --count 0", 2, "--count: 0 is no number of messages"},
-		{"grant Weather --publish clawdbot.main.in.x", 1, `name "Weather"`},
-		{"grant weather", 1, "give --publish or --subscribe"},
-		{"grant debug --publish clawdbot.main.in.x", 1, "is a name of the gateway's own"},
-		{"grant weather --publish clawdbot.rescue.in.x", 1, "must lie under clawdbot.main.>"},
+		{"grant Weather --publish clawdbot.main.in.x", 2, `name "Weather"`},
+		{"grant weather", 2, "give --publish or --subscribe"},
+		{"grant debug --publish clawdbot.main.in.x", 2, "is a name of the gateway's own"},
+		{"grant weather --publish clawdbot.rescue.in.x", 2, "must lie under clawdbot.main.>"},
 		{"revoke weather", 1, `no grant named "weather"`},
 	} {
 		r := h.run(append([]string{"--profile", "main", "bus"}, strings.Fields(c.args)...)...).wants(c.code, "", c.err)
@@ -155,6 +175,11 @@ func TestGrant(t *testing.T) {
 		return on(g.Password, "pub", "clawdbot.main.in.weather", "--as", "weather", "--password-file", "-").code == 1
 	})
 	again := on("", "grant", "weather", "--publish", "clawdbot.main.in.weather").wants(0, "  user          weather", "")
+	if again.err != "" {
+		t.Errorf("a fresh user: %s", again.err)
+	}
+	on("", "grant", "weather", "--publish", "clawdbot.main.in.weather", "--json").
+		wants(0, `"subscribe": []`, "user weather was there: it has a new password, and the old one ends")
 	if !strings.Contains(again.out, "The password is shown this once.") || strings.Contains(again.out, g.Password) {
 		t.Error(again.out)
 	}

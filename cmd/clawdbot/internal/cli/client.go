@@ -55,6 +55,9 @@ func awake(p profile.Profile) (profile.Instance, error) {
 	if err != nil {
 		return i, err
 	}
+	if !alive && !isSetUp(p) {
+		return i, notSetUp(p, exitUnreachable)
+	}
 	if !alive {
 		return i, &exitError{exitUnreachable, fmt.Errorf("the gateway of profile %s does not run", p.Name), p.Command("gateway")}
 	}

@@ -22,7 +22,7 @@ func newConfigCmd(a *app) *cobra.Command {
 stays yours: an edit keeps comments and order, and is refused when the result
 could not be used. Paths are written with dots and brackets:
 
-  gateway.port    agents.list[0].id    browser.profiles["my.name"].color`,
+  gateway.port    agents.list[0].id    browser.profiles["my-name"].color`,
 	},
 		newConfigGetCmd(a, &asJSON), newConfigSetCmd(a, &asJSON), newConfigUnsetCmd(a, &asJSON), newConfigValidateCmd(a, &asJSON),
 		newConfigSchemaCmd(a), newConfigPathCmd(a, &asJSON), newConfigFileCmd(a, &asJSON),
@@ -48,7 +48,7 @@ func newConfigGetCmd(a *app, asJSON *bool) *cobra.Command {
 		Short: "Print a value, or all of them, defaults included",
 		Long: `get prints the value that holds: the file's, after $include and ${VAR}, or else
 the default. A string is printed bare, with --json quoted. Secrets are hidden
-unless --show-secrets is given.`,
+unless --show-secrets is given; to ask for just one without it is an error.`,
 		Example: "  clawdbot config get gateway.port",
 		Args:    takes("[PATH]"),
 		RunE: func(_ *cobra.Command, args []string) error {
@@ -78,17 +78,37 @@ func (a *app) runConfigGet(path string, asJSON, showSecrets bool) error {
 			return &exitError{exitUsage, err, ""}
 		}
 		if !found {
-			return &exitError{exitFailed, fmt.Errorf("%s is not set, and has no default", path), p.Command("config schema")}
+			return notFound(p, path)
 		}
 	}
 	if !showSecrets {
-		value = redacted(path, value)
+		shown := redacted(path, value)
+		if path != "" && shown == any(config.Redacted) { // a script must not take it for the value
+			return &exitError{exitFailed, fmt.Errorf("%s is a secret", path), p.Command("config get " + shellWord(path) + " --show-secrets")}
+		}
+		value = shown
 	}
 	if text, ok := value.(string); ok && !asJSON {
 		a.printf("%s\n", text)
 		return nil
 	}
 	return a.printJSON(value)
+}
+
+// notFound says that nothing is set at a path, with the known one that is near.
+func notFound(p profile.Profile, path string) error {
+	if n := config.Near(path); n != "" {
+		return &exitError{exitFailed, fmt.Errorf("%s is no known key; did you mean %s?", path, n), p.Command("config get " + shellWord(n))}
+	}
+	return &exitError{exitFailed, fmt.Errorf("%s is not set, and has no default", path), p.Command("config schema")}
+}
+
+// shellWord quotes what a shell would take apart.
+func shellWord(s string) string {
+	if strings.ContainsAny(s, "[]\"' ") {
+		return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+	}
+	return s
 }
 
 func redacted(path string, value any) any {

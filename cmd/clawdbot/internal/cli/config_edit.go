@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -26,8 +27,8 @@ could not be used is refused, but a config that is broken can be repaired.`,
   clawdbot config set gateway.bind lan
   clawdbot config set agents.list '[{id: "main", default: true}]'`,
 		Args: takes("PATH", "VALUE"),
-		RunE: func(_ *cobra.Command, args []string) error {
-			return a.runConfigEdit(args[0], *asJSON, func(o config.Options) (*config.Loaded, error) {
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.runConfigEdit(cmd.Context(), args[0], *asJSON, func(o config.Options) (*config.Loaded, error) {
 				return config.Set(o, hash, args[0], asJSON5(args[1]))
 			})
 		},
@@ -43,8 +44,8 @@ func newConfigUnsetCmd(a *app, asJSON *bool) *cobra.Command {
 		Short:   "Remove a value, so that the default holds",
 		Example: "  clawdbot config unset bridge.port",
 		Args:    takes("PATH"),
-		RunE: func(_ *cobra.Command, args []string) error {
-			return a.runConfigEdit(args[0], *asJSON, func(o config.Options) (*config.Loaded, error) {
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.runConfigEdit(cmd.Context(), args[0], *asJSON, func(o config.Options) (*config.Loaded, error) {
 				return config.Unset(o, hash, args[0])
 			})
 		},
@@ -67,15 +68,22 @@ func firstByte(s string) string {
 	return s[:min(1, len(s))]
 }
 
-func (a *app) runConfigEdit(path string, asJSON bool, edit func(config.Options) (*config.Loaded, error)) error {
+func (a *app) runConfigEdit(ctx context.Context, path string, asJSON bool, edit func(config.Options) (*config.Loaded, error)) error {
+	if _, err := json5.ParsePath(path); err != nil {
+		return &exitError{exitUsage, err, ""}
+	}
 	p, err := a.profile()
 	if err != nil {
 		return err
+	}
+	if !isSetUp(p) { // else a slip in the name would make a profile
+		return notSetUp(p, exitConfig)
 	}
 	loaded, err := edit(p.ConfigOptions())
 	if loaded == nil {
 		return editRefused(p, path, err)
 	}
+	defer a.sayRestart(ctx, p)
 	if err != nil { // written, but what was wrong before still is
 		a.warn("still wrong: " + err.Error())
 	}
@@ -84,7 +92,7 @@ func (a *app) runConfigEdit(path string, asJSON bool, edit func(config.Options) 
 			a.warn(w.String())
 		}
 	}
-	value, set, _ := loaded.Lookup(path) // the path was read before
+	value, holds, _ := loaded.Lookup(path) // the path was read before
 	value = redacted(path, value)
 	if asJSON {
 		return a.printJSON(struct {
@@ -95,12 +103,25 @@ func (a *app) runConfigEdit(path string, asJSON bool, edit func(config.Options) 
 			Valid bool   `json:"valid"`
 		}{path, value, loaded.Path, loaded.Hash, err == nil})
 	}
-	if !set {
-		a.printf("%s is not set any more (%s)\n", path, a.short(loaded.Path))
-		return nil
+	file := a.short(loaded.Path)
+	switch _, object := value.(map[string]any); {
+	case isSet(loaded, path):
+		a.printf("%s is %s (%s)\n", path, jsonLine(value), file)
+	case !holds:
+		a.printf("%s is not set any more (%s)\n", path, file)
+	case object:
+		a.printf("%s is unset; the defaults hold (%s)\n", path, file)
+	default:
+		a.printf("%s is unset; the default holds: %s (%s)\n", path, jsonLine(value), file)
 	}
-	a.printf("%s is %s (%s)\n", path, jsonLine(value), a.short(loaded.Path))
 	return nil
+}
+
+// isSet says whether the files themselves hold a value at the path.
+func isSet(loaded *config.Loaded, path string) bool {
+	steps, _ := json5.ParsePath(path) // it was read before
+	_, ok := steps.In(loaded.Tree)
+	return ok
 }
 
 // editRefused says why an edit changed nothing.

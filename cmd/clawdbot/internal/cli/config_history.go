@@ -40,6 +40,22 @@ type generationRow struct {
 	Running bool           `json:"running"`
 }
 
+// generationsAnswer is what the method config.generations returns.
+type generationsAnswer struct {
+	Generations []generationRow `json:"generations"`
+	Running     uint64          `json:"running"` // 0 in safe mode
+}
+
+// hash is that of the config that runs, or "".
+func (g generationsAnswer) hash() string {
+	for _, r := range g.Generations {
+		if r.N == g.Running {
+			return r.Hash
+		}
+	}
+	return ""
+}
+
 func (a *app) runGenerations(ctx context.Context, asJSON bool) error {
 	p, err := a.profile()
 	if err != nil {
@@ -78,10 +94,7 @@ func (a *app) generations(ctx context.Context, p profile.Profile) ([]generationR
 	}
 	rows := []generationRow{}
 	if alive {
-		var answer struct {
-			Generations []generationRow `json:"generations"`
-			Running     uint64          `json:"running"`
-		}
+		var answer generationsAnswer
 		if err := a.call(ctx, p, "config.generations", nil, &answer); err != nil {
 			return nil, err
 		}

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"strings"
 
 	"clawdbot/browser"
@@ -28,7 +26,12 @@ func (s *patient) checkConfig(context.Context) []finding {
 	case s.file.err != nil:
 		return []finding{{Severity: problem, Text: oneLine(s.file.err.Error())}}
 	case !s.file.Exists:
-		return []finding{{Severity: problem, Text: "the profile is not set up", Try: s.Command("setup"), fix: s.setUp}}
+		hint, try := meant(s.Profile)
+		found := finding{Severity: problem, Text: "the profile is not set up" + hint, Try: try}
+		if hint == "" { // else another one may be meant
+			found.fix = s.setUp
+		}
+		return []finding{found}
 	}
 	var found []finding
 	for _, w := range s.file.Warnings {
@@ -53,9 +56,10 @@ func (s *patient) checkRegistry(context.Context) []finding {
 		}
 	}
 	for _, i := range list {
-		if _, err := os.Stat(i.StateDir); errors.Is(err, fs.ErrNotExist) && !i.Alive() {
+		if i.Gone() {
 			found = append(found, finding{
-				Severity: problem, Text: fmt.Sprintf("profile %s is registered, but its state folder %s is gone", i.Profile, s.short(i.StateDir)),
+				Severity: problem, Text: fmt.Sprintf("profile %s is registered, but its state folder or config is gone: %s", i.Profile, s.short(i.ConfigPath)),
+				Try: "clawdbot profiles remove " + i.Profile,
 				fix: func(context.Context) (string, error) { return "forgotten", s.Registry.Remove(i.Profile) },
 			})
 		}
@@ -122,7 +126,7 @@ func (s *patient) checkBrowser(context.Context) []finding {
 }
 
 func (s *patient) checkContext(context.Context) []finding {
-	if s.file.err != nil && !s.alive {
+	if !s.alive && (s.file.err != nil || !s.file.Exists) {
 		return nil // the bus's port is in the config
 	}
 	c, err := natsContextOf(s.Profile)
@@ -139,13 +143,16 @@ func (s *patient) checkContext(context.Context) []finding {
 	}}
 }
 
-func (s *patient) checkService(context.Context) []finding {
-	unit := s.view.unit
+func (s *patient) checkService(ctx context.Context) []finding {
+	unit, cause := s.view.unit, s.view.unitErr
+	if !unit.Installed { // then nobody has asked the manager yet
+		cause = s.managed(ctx, s.Profile)
+	}
 	switch {
-	case errors.Is(s.view.unitErr, service.ErrNoManager):
-		return []finding{{Severity: note, Text: s.view.unitErr.Error() + ", so nothing starts the gateway again", Try: "clawdbot up " + s.Name}}
-	case s.view.unitErr != nil:
-		return []finding{{Severity: problem, Text: oneLine(s.view.unitErr.Error())}}
+	case errors.Is(cause, service.ErrNoManager):
+		return []finding{{Severity: note, Text: cause.Error() + ", so nothing starts the gateway again", Try: "clawdbot up " + s.Name}}
+	case cause != nil:
+		return []finding{{Severity: problem, Text: oneLine(cause.Error())}}
 	case !unit.Installed:
 		return []finding{{Severity: note, Text: "not installed, so nothing starts the gateway again", Try: s.Command("gateway install")}}
 	}
@@ -182,13 +189,28 @@ func (s *patient) checkGateway(context.Context) []finding {
 			found = append(found, finding{Severity: problem, Text: fmt.Sprintf("%s is %s: %s", c.Name, c.State, c.Detail), Try: s.Command("logs")})
 		}
 	}
-	if r.Config.Source != string(config.FromFile) {
-		found = append(found, finding{Severity: problem, Text: "the config file is not in use: " + strings.Join(r.Config.Warnings, "; "), Try: s.Command("config validate")})
-	}
+	found = append(found, s.checkRunning()...)
 	for _, p := range r.Peers {
 		if alarming(p.Verdict) {
 			found = append(found, finding{Severity: note, Text: fmt.Sprintf("peer %s is %s: %s", p.Profile, p.Verdict, p.Reason)})
 		}
 	}
 	return found
+}
+
+// checkRunning compares the config that runs with the file. What is wrong with
+// the file itself checkConfig has told.
+func (s *patient) checkRunning() []finding {
+	g, restart := s.view.report.Config, restartCommand(s.Profile, s.view.unit.Active)
+	switch {
+	case !onFile(g) && s.view.changed != "":
+		return []finding{{Severity: problem, Text: "the config file is not in use: " + s.view.changed, Try: restart}}
+	case !onFile(g) && s.file.err != nil:
+		return []finding{{Severity: note, Text: s.view.why.Reason + ": the config file is not in use"}}
+	case !onFile(g):
+		return []finding{{Severity: problem, Text: "the config file is not in use: " + strings.Join(g.Warnings, "; "), Try: s.Command("config validate")}}
+	case s.view.changed != "":
+		return []finding{{Severity: note, Text: s.view.changed, Try: restart}}
+	}
+	return nil
 }

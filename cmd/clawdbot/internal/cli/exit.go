@@ -41,7 +41,17 @@ func (e *exitError) Error() string { return e.Err.Error() }
 func (e *exitError) Unwrap() error { return e.Err }
 
 func usage(cmd *cobra.Command, format string, args ...any) error {
-	return &exitError{exitUsage, fmt.Errorf(format, args...), cmd.CommandPath() + " --help"}
+	return &exitError{exitUsage, fmt.Errorf(format, args...), sameProfile(cmd, cmd.CommandPath()) + " --help"}
+}
+
+// sameProfile is a command line for the profile that the flag chose.
+func sameProfile(cmd *cobra.Command, line string) string {
+	flag := cmd.Flag("profile")
+	if flag == nil || flag.Value.String() == "" {
+		return line
+	}
+	program, rest, _ := strings.Cut(line, " ")
+	return strings.TrimSpace(program + " --profile " + flag.Value.String() + " " + rest)
 }
 
 // report prints the error of a command and returns the process's exit code.
@@ -58,6 +68,20 @@ func (a *app) report(err error) int {
 	return int(e.Code)
 }
 
+// failed prints the error as JSON for a program that asked for that, and returns
+// it for report.
+func (a *app) failed(err error, asJSON bool) error {
+	if err == nil || !asJSON {
+		return err
+	}
+	e := asExit(err)
+	_ = a.printJSON(struct { // strings always encode
+		Error string `json:"error"`
+		Try   string `json:"try,omitempty"`
+	}{oneLine(e.Error()), e.Try})
+	return err
+}
+
 // asExit finds the exit code of an error that does not choose one itself.
 func asExit(err error) *exitError {
 	var e *exitError
@@ -67,6 +91,7 @@ func asExit(err error) *exitError {
 	var invalid *config.Error
 	var option *setup.OptionError
 	var port *setup.PortError
+	var name *setup.BusNameError
 	switch {
 	case errors.As(err, &option):
 		return &exitError{exitUsage, err, option.Try}
@@ -74,6 +99,8 @@ func asExit(err error) *exitError {
 		return &exitError{exitTryAgain, err, port.Try}
 	case errors.As(err, &port):
 		return &exitError{exitConfig, err, port.Try}
+	case errors.As(err, &name):
+		return &exitError{exitConfig, err, name.Try}
 	case errors.Is(err, setup.ErrNameTaken):
 		return &exitError{exitTryAgain, err, "clawdbot --profile <another name> setup"}
 	case errors.Is(err, profile.ErrName):

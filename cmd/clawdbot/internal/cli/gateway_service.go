@@ -6,14 +6,12 @@ import (
 	"fmt"
 	"os"
 	"runtime"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"clawdbot/cmd/clawdbot/internal/setup"
 	"clawdbot/profile"
 	"clawdbot/profile/ports"
-	"clawdbot/profile/proc"
 	"clawdbot/profile/service"
 )
 
@@ -189,16 +187,11 @@ func (a *app) printChange(c service.Change) {
 
 func (a *app) runServiceStart(ctx context.Context, p profile.Profile) error {
 	host, view, err := a.installed(ctx, p)
+	if err == nil {
+		err = notBeside(p, view)
+	}
 	if err != nil {
 		return err
-	}
-	i, alive, err := running(p)
-	if err != nil {
-		return err
-	}
-	if alive && !view.Active && view.PID != i.Process.PID {
-		return &exitError{exitTryAgain, fmt.Errorf("the gateway of profile %s runs already, as process %d outside the service", p.Name, i.Process.PID),
-			p.Command("gateway stop")}
 	}
 	if view.Active {
 		a.printf("%s is active already.\n", view.Unit)
@@ -210,13 +203,27 @@ func (a *app) runServiceStart(ctx context.Context, p profile.Profile) error {
 	return a.sayStarted(ctx, p, "started")
 }
 
+// notBeside refuses to start the service beside a gateway of the profile that
+// runs without it.
+func notBeside(p profile.Profile, view service.Status) error {
+	i, alive, err := running(p)
+	if err != nil || !alive || view.Active || view.PID == i.Process.PID {
+		return err
+	}
+	return &exitError{exitTryAgain, fmt.Errorf("the gateway of profile %s runs already, as process %d outside the service", p.Name, i.Process.PID),
+		p.Command("gateway stop")}
+}
+
 func (a *app) runServiceRestart(ctx context.Context, p profile.Profile) error {
-	host, _, err := a.installed(ctx, p)
-	if errors.Is(err, service.ErrNotInstalled) {
+	host, view, err := a.installed(ctx, p)
+	if errors.Is(err, service.ErrNotInstalled) || errors.Is(err, service.ErrNoManager) {
 		if i, alive, _ := running(p); alive {
 			return &exitError{exitFailed, fmt.Errorf("the gateway of profile %s runs as process %d, not as a service: stop it and start it where it was started", p.Name, i.Process.PID),
 				p.Command("gateway stop")}
 		}
+	}
+	if err == nil {
+		err = notBeside(p, view)
 	}
 	if err != nil {
 		return err
@@ -233,43 +240,21 @@ func (a *app) sayStarted(ctx context.Context, p profile.Profile, what string) er
 		return err
 	}
 	a.printf("%s %s: pid %d, %s\n", view.Unit, a.pen(a.Out).good(what), view.PID, view.Text)
-	return nil
-}
-
-// stopPatience is how long a gateway may take to stop before it is killed.
-const stopPatience = 10 * time.Second
-
-// runServiceStop stops the service, and a gateway that runs without one. That
-// there is nothing to stop is no error.
-func (a *app) runServiceStop(ctx context.Context, p profile.Profile) error {
-	host, view, err := a.installed(ctx, p)
-	switch {
-	case err == nil && view.State != "inactive":
-		if err := host.Stop(ctx, p.Name); err != nil {
-			return err
-		}
-		a.printf("%s stopped.\n", view.Unit)
-	case err != nil && !errors.Is(err, service.ErrNotInstalled) && !errors.Is(err, service.ErrNoManager):
-		return err
-	}
-	i, alive, err := running(p)
-	switch {
-	case err != nil:
-		return err
-	case alive:
-		if err := proc.Terminate(ctx, i.Process, stopPatience); err != nil {
-			return err
-		}
-		a.printf("The gateway of profile %s stopped: process %d, which ran without a service.\n", p.Name, i.Process.PID)
-	case view.State == "" || view.State == "inactive":
-		a.printf("The gateway of profile %s does not run.\n", p.Name)
+	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
+	defer cancel()
+	if seen, err := a.look(ctx, p); err == nil { // else status tells
+		a.sayRefused(p, seen.health.Generation)
 	}
 	return nil
 }
 
-// installed is the service of a profile that has one, else ErrNotInstalled.
+// installed is the service of a profile that has one, else ErrNotInstalled, or
+// ErrNoManager when it cannot have one.
 func (a *app) installed(ctx context.Context, p profile.Profile) (*service.Host, service.Status, error) {
 	view, err := a.serviceView(ctx, p)
+	if err == nil && !view.Installed {
+		err = a.managed(ctx, p)
+	}
 	if err == nil && !view.Installed {
 		err = fmt.Errorf("%s: %w", view.Unit, service.ErrNotInstalled)
 	}

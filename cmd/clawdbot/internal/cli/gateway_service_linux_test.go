@@ -131,6 +131,7 @@ func TestServiceOutside(t *testing.T) {
 	on("restart").wants(1, "", "not as a service")
 	on("install").wants(0, "created", "")
 	on("start").wants(75, "", fmt.Sprintf("runs already, as process %d outside the service\ntry: clawdbot --profile main gateway stop\n", outside.Pid))
+	on("restart").wants(75, "", fmt.Sprintf("runs already, as process %d outside the service", outside.Pid))
 	on("status").wants(0, "was not started by the service", "")
 	on("stop").wants(0, fmt.Sprintf("process %d, which ran without a service", outside.Pid), "")
 	if _, alive, err := running(p); alive || err != nil {
@@ -139,6 +140,20 @@ func TestServiceOutside(t *testing.T) {
 	if i, err := p.Registry.Get("main"); err != nil || i.StoppedAt.IsZero() {
 		t.Errorf("it was not stopped in order: %+v, %v", i, err)
 	}
+}
+
+// TestServiceOnBrokenConfig starts, but not on the file, and says so.
+func TestServiceOnBrokenConfig(t *testing.T) {
+	h := newServiceHome(t)
+	p := h.setup("main", h.base)
+	h.run("--profile", "main", "gateway", "install").wants(0, "created", "")
+	write(t, p.ConfigPath, "{")
+	refused := "! the config file is not in use: clawdbot.json:1:"
+	for _, verb := range []string{"start", "restart"} {
+		h.run("--profile", "main", "gateway", verb).wants(0, refused, "").wants(0, "try: clawdbot --profile main config validate\n", "")
+	}
+	h.run("--profile", "main", "gateway", "status").wants(0, "● main is degraded: safe mode", "").wants(0, refused, "")
+	h.run("--profile", "main", "gateway", "stop").wants(0, "stopped", "")
 }
 
 // TestServiceRefused is a service that cannot start.
@@ -161,6 +176,18 @@ func TestNoManager(t *testing.T) {
 	h.run("--profile", "main", "gateway", "install").
 		wants(1, "", "the gateway of profile main cannot be a service here: no service manager: ")
 	h.run("--profile", "main", "gateway", "install").wants(1, "", "try: clawdbot up main\n")
-	h.run("--profile", "main", "gateway", "status").wants(3, "not installed", "")
+	h.run("--profile", "main", "gateway", "status").wants(3, "manager  no service manager: ", "")
+	h.run("--profile", "main", "gateway", "status", "--json").wants(3, `"manager": ""`, "")
 	h.run("--profile", "main", "gateway", "stop").wants(0, "does not run", "")
+	for _, verb := range []string{"start", "restart"} {
+		h.run("--profile", "main", "gateway", verb).wants(1, "", "no service manager: ").wants(1, "", "try: clawdbot up main\n")
+	}
+	h.run("--profile", "main", "gateway", "uninstall").wants(0, "nothing to remove", "")
+	if got := h.findings(1)["service"]; len(got) != 1 || got[0].Severity != note || got[0].Try != "clawdbot up main" {
+		t.Errorf("doctor: %+v", got)
+	}
+	h.run("--profile", "new", "onboard", "--non-interactive", "--install-daemon", "--json").wants(1, "", "try: clawdbot up new\n")
+	if exists(h.profile("new").StateDir) {
+		t.Error("a profile was made for a service that cannot be")
+	}
 }

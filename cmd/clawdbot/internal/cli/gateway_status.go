@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"clawdbot/gateway/frame"
 	"clawdbot/profile"
 	"clawdbot/profile/service"
 )
@@ -25,11 +26,12 @@ func newServiceStatusCmd(a *app) *cobra.Command {
 // serviceReport is gateway status --json. Error is why the manager could not
 // be asked, Outdated that an install would change the unit.
 type serviceReport struct {
-	Profile  string         `json:"profile"`
-	Service  service.Status `json:"service"`
-	Outdated bool           `json:"outdated"`
-	Error    string         `json:"error,omitempty"`
-	Gateway  gatewayStatus  `json:"gateway"`
+	Profile  string           `json:"profile"`
+	Service  service.Status   `json:"service"`
+	Outdated bool             `json:"outdated"`
+	Error    string           `json:"error,omitempty"`
+	Gateway  gatewayStatus    `json:"gateway"`
+	Config   frame.Generation `json:"config"`
 }
 
 func (a *app) runServiceStatus(ctx context.Context, o lookOptions) error {
@@ -40,9 +42,15 @@ func (a *app) runServiceStatus(ctx context.Context, o lookOptions) error {
 	ctx, cancel := context.WithTimeout(ctx, o.timeout)
 	defer cancel()
 	view := a.status(ctx, p)
-	r := serviceReport{Profile: p.Name, Service: view.unit, Gateway: view.report.Gateway}
-	if view.unitErr != nil {
-		r.Error = oneLine(view.unitErr.Error())
+	r := serviceReport{Profile: p.Name, Service: view.unit, Gateway: view.report.Gateway, Config: view.report.Config}
+	cause := view.unitErr
+	if !view.unit.Installed { // then nobody has asked the manager yet
+		if cause = a.managed(ctx, p); cause != nil {
+			r.Service.Manager = ""
+		}
+	}
+	if cause != nil {
+		r.Error = oneLine(cause.Error())
 	}
 	if view.unit.Installed {
 		if r.Outdated, err = a.outdated(p); err != nil {
@@ -52,7 +60,7 @@ func (a *app) runServiceStatus(ctx context.Context, o lookOptions) error {
 	if o.json {
 		err = a.printJSON(r)
 	} else {
-		a.printService(p, r, view.why)
+		a.printService(p, r, view.why.condition)
 	}
 	if err != nil || r.Gateway.Reachable {
 		return err
@@ -69,18 +77,12 @@ func (a *app) outdated(p profile.Profile) (bool, error) {
 	return changed, err
 }
 
-func (a *app) printService(p profile.Profile, r serviceReport, why outlook) {
-	pen := a.pen(a.Out)
-	verdict := string(r.Gateway.Verdict)
-	line := pen.bold(r.Profile) + " is " + pen.state(verdict)
+func (a *app) printService(p profile.Profile, r serviceReport, how condition) {
+	pen, s, more := a.pen(a.Out), r.Service, ""
 	if r.Gateway.PID != 0 {
-		line += pen.dim(fmt.Sprintf("  up %s, pid %d", duration(r.Gateway.UptimeMs), r.Gateway.PID))
+		more = fmt.Sprintf("  up %s, pid %d", duration(r.Gateway.UptimeMs), r.Gateway.PID)
 	}
-	a.wrapped(pen.dot(verdict)+" ", line)
-	if why.Reason != "" {
-		a.wrapped("  ", why.Reason)
-	}
-	s := r.Service
+	a.printHead(r.Profile, how, more)
 	a.wrapped(pen.dim("  service  "), serviceLine(serviceStatus{s.Manager, s.Unit, s.Installed, s.Active}))
 	switch {
 	case r.Error != "":
@@ -94,6 +96,9 @@ func (a *app) printService(p profile.Profile, r serviceReport, why outlook) {
 	if r.Outdated {
 		a.wrapped(pen.warn("! "), "the unit is not as this version would write it")
 		a.printf("%s %s\n", pen.dim("try:"), p.Command("gateway install"))
+	}
+	if r.Gateway.Reachable {
+		a.sayRefused(p, r.Config)
 	}
 }
 

@@ -37,14 +37,14 @@ func (a *app) runHealth(ctx context.Context, o lookOptions) error {
 	defer cancel()
 	answer, h, err := a.health(ctx, p)
 	if err != nil {
-		return err
+		return a.failed(err, o.json)
 	}
 	if o.json {
 		if err := a.printJSON(answer); err != nil {
 			return err
 		}
 	} else {
-		a.printHealth(h)
+		a.printHealth(p, h)
 	}
 	if !h.OK {
 		how := verdictOf(h)
@@ -73,13 +73,11 @@ func (a *app) health(ctx context.Context, p profile.Profile) (json.RawMessage, f
 	return answer, h, json.Unmarshal(answer, &h)
 }
 
-func (a *app) printHealth(h frame.Health) {
-	how := verdictOf(h)
-	pen := a.pen(a.Out)
-	verdict := string(how.Verdict)
-	a.wrapped(pen.dot(verdict)+" ", pen.bold(h.Profile)+" is "+pen.state(verdict)+pen.dim("  up "+duration(h.Gateway.UptimeMs)))
+func (a *app) printHealth(p profile.Profile, h frame.Health) {
 	var r statusReport
-	r.take(h, configFile{})
+	how := r.take(h)
+	a.printHead(h.Profile, how.condition, "  up "+duration(h.Gateway.UptimeMs))
 	a.printComponents(r.Components)
 	a.printPeers(r.Peers)
+	a.sayRefused(p, h.Generation)
 }

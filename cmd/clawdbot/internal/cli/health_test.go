@@ -11,8 +11,9 @@ import (
 
 func TestHealth(t *testing.T) {
 	h := newHome(t)
-	h.run("--profile", "main", "health").wants(3, "", "the gateway of profile main does not run\ntry: clawdbot --profile main gateway\n")
+	h.run("--profile", "main", "health").wants(3, "", "profile main is not set up\ntry: clawdbot --profile main setup\n")
 	p := h.setup("main", h.base)
+	h.run("--profile", "main", "health", "--json").wants(3, `"error": "the gateway of profile main does not run"`, "try: clawdbot --profile main gateway\n")
 	stop := h.gateway(p, 0)
 	h.run("--profile", "main", "health").wants(0, "main is ok", "")
 	var got frame.Health

@@ -68,6 +68,9 @@ func (a *app) runLogs(ctx context.Context, o logsOptions) error {
 	printer := logPrinter{app: a, opts: o, least: slices.Index(logLevels(), o.level)}
 	f, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
+		if !isSetUp(p) {
+			return notSetUp(p, exitConfig)
+		}
 		f, err = nil, nil
 		fmt.Fprintf(a.Err, "clawdbot: profile %s has no log yet (%s)\n", p.Name, a.short(path))
 	}

@@ -19,16 +19,18 @@ type onboardOptions struct {
 	setupOptions
 	nonInteractive bool
 	installDaemon  bool
+	noManager      error // why there can be no service, or nil
 }
 
 func newOnboardCmd(a *app) *cobra.Command {
 	var o onboardOptions
 	cmd := &cobra.Command{
 		Use:     "onboard",
-		Short:   "A few questions, then a gateway that runs",
+		Short:   "A few questions, then a profile that is ready to run",
 		GroupID: groupStart,
 		Long: `onboard asks for what a profile needs, sets it up, and on wish installs it as a
-service of your session and starts it. It ends with a health check.
+service of your session, starts it and checks its health. Without the service
+it ends with the command that runs the gateway.
 Each question is also a flag; with --non-interactive nothing is asked.`,
 		Example: `  clawdbot onboard
   clawdbot --profile rescue onboard --non-interactive --install-daemon`,
@@ -59,6 +61,12 @@ func (a *app) runOnboard(ctx context.Context, o onboardOptions) error {
 	if err != nil {
 		return err
 	}
+	if !o.nonInteractive || o.installDaemon {
+		o.noManager = a.managed(ctx, p)
+	}
+	if o.noManager != nil && o.installDaemon {
+		return a.serviceHelp(p, o.noManager)
+	}
 	if !o.nonInteractive {
 		if !isTerminal(a.In) || !isTerminal(a.Out) {
 			return &exitError{exitUsage, errors.New("onboard asks questions, and this is no terminal"), p.Command("onboard --non-interactive")}
@@ -68,6 +76,7 @@ func (a *app) runOnboard(ctx context.Context, o onboardOptions) error {
 		}
 	}
 	var done onboarded
+	o.Verb = "onboard"
 	if done.Setup, err = setup.Run(p, o.Options); err != nil {
 		return configHelp(p, err)
 	}
@@ -77,6 +86,9 @@ func (a *app) runOnboard(ctx context.Context, o onboardOptions) error {
 	}
 	if o.installDaemon {
 		if err := a.onboardService(ctx, p, &done, o.json); err != nil {
+			if o.json { // the profile is made
+				err = errors.Join(err, a.printJSON(done))
+			}
 			return err
 		}
 	}
@@ -125,6 +137,9 @@ func (a *app) onboardHealth(ctx context.Context, p profile.Profile, done onboard
 		a.printf("\nNext: %s\n", pen.bold(p.Command("gateway")))
 	default:
 		a.printf("\nGateway of profile %s: %s (%s)\n", pen.bold(p.Name), pen.state(string(done.Health.Verdict)), done.Health.Reason)
+		if done.Setup.Restart && !o.installDaemon {
+			a.printf("\nNext: %s\n", pen.bold(a.restartOf(ctx, p)))
+		}
 	}
 	if done.Health != nil && done.Health.Verdict != msg.VerdictOK {
 		return &exitError{exitUnreachable, fmt.Errorf("the gateway of profile %s is %s: %s", p.Name, done.Health.Verdict, done.Health.Reason), p.Command("logs")}

@@ -8,8 +8,8 @@ import (
 	tea "charm.land/bubbletea/v2"
 	"charm.land/huh/v2"
 
+	"clawdbot/cmd/clawdbot/internal/setup"
 	"clawdbot/profile"
-	"clawdbot/profile/ports"
 )
 
 // answers are what onboarding asks for.
@@ -19,11 +19,16 @@ type answers struct {
 	workspace string
 	bind      string
 	service   bool
+
+	offerService bool
 }
 
 // ask fills the options with a person's answers. What a person leaves as it was
 // offered stays unset, so that a config that is there is not written to.
 func (a *app) ask(ctx context.Context, p profile.Profile, o *onboardOptions) error {
+	if err := setup.CheckName(p); err != nil {
+		return err
+	}
 	offer, err := o.offer(p)
 	if err != nil {
 		return configHelp(p, err)
@@ -64,7 +69,8 @@ func (o *onboardOptions) offer(p profile.Profile) (answers, error) {
 		return answers{}, err
 	}
 	offer := answers{
-		goOn: true, port: strconv.Itoa(set.Gateway), workspace: p.Workspace, bind: loaded.Config.Gateway.Bind, service: o.installDaemon,
+		goOn: true, port: strconv.Itoa(set.Gateway), workspace: p.Workspace, bind: loaded.Config.Gateway.Bind,
+		service: o.installDaemon, offerService: o.noManager == nil,
 	}
 	if w := loaded.Config.Agents.Defaults.Workspace; w != "" {
 		offer.workspace = w
@@ -79,33 +85,48 @@ func (o *onboardOptions) offer(p profile.Profile) (answers, error) {
 }
 
 func (a *app) form(p profile.Profile, to *answers) *huh.Form {
+	title := "Set up profile " + p.Name + "?"
+	if isSetUp(p) {
+		title = "Profile " + p.Name + " is set up. Go through its settings?"
+	}
+	fields := []huh.Field{
+		huh.NewInput().Title("Base port").Value(&to.port).Validate(checkBase(p, to.port)).
+			Description("The gateway listens on it; bridge, browser, canvas and bus have the next ones."),
+		huh.NewInput().Title("Workspace").Value(&to.workspace).
+			Description("The folder for the agents' files. It is made if it is missing."),
+		huh.NewSelect[string]().Title("Who can connect").Value(&to.bind).Options(
+			huh.NewOption("programs of this host (loopback)", "loopback"),
+			huh.NewOption("the local network (lan)", "lan"),
+			huh.NewOption("this host's tailnet (tailnet)", "tailnet"),
+			huh.NewOption("let the gateway choose (auto)", "auto"),
+		),
+	}
+	if to.offerService {
+		fields = append(fields, huh.NewConfirm().Title("Install it as a service and start it?").Affirmative("Yes").Negative("No").Value(&to.service).
+			Description("It then starts with your session and comes back after a crash. With No you run it yourself."))
+	}
+	keys := huh.NewDefaultKeyMap()
+	keys.Select.Filter.Unbind() // four lines need none
 	return huh.NewForm(
 		huh.NewGroup(
-			huh.NewConfirm().Title("Set up profile "+p.Name+"?").Affirmative("Yes").Negative("No").Value(&to.goOn).
+			huh.NewConfirm().Title(title).Affirmative("Yes").Negative("No").Value(&to.goOn).
 				Description("Its config is "+a.short(p.ConfigPath)+".\nFor another one: clawdbot --profile <name> onboard"),
 		),
-		huh.NewGroup(
-			huh.NewInput().Title("Base port").Value(&to.port).Validate(checkBase).
-				Description("The gateway listens on it; bridge, browser, canvas and bus have the next ones."),
-			huh.NewInput().Title("Workspace").Value(&to.workspace).
-				Description("The folder for the agents' files. It is made if it is missing."),
-			huh.NewSelect[string]().Title("Who can connect").Value(&to.bind).Options(
-				huh.NewOption("programs of this host (loopback)", "loopback"),
-				huh.NewOption("the local network (lan)", "lan"),
-				huh.NewOption("this host's tailnet (tailnet)", "tailnet"),
-				huh.NewOption("let the gateway choose (auto)", "auto"),
-			),
-			huh.NewConfirm().Title("Install it as a service and start it?").Affirmative("Yes").Negative("No").Value(&to.service).
-				Description("It then starts with your session and comes back after a crash."),
-		).WithHideFunc(func() bool { return !to.goOn }),
-	)
+		huh.NewGroup(fields...).WithHideFunc(func() bool { return !to.goOn }),
+	).WithKeyMap(keys)
 }
 
-func checkBase(s string) error {
-	port, err := strconv.Atoi(s)
-	if err != nil {
-		return errors.New("a number, please")
+// checkBase says what is wrong with a base port that a person types. The one
+// that was offered is left to setup.
+func checkBase(p profile.Profile, offered string) func(string) error {
+	return func(s string) error {
+		port, err := strconv.Atoi(s)
+		if err != nil || port == 0 {
+			return errors.New("a number, please")
+		}
+		if s == offered {
+			return nil
+		}
+		return setup.CheckBase(p, setup.Options{Port: port})
 	}
-	_, err = ports.Derive(port)
-	return err
 }

@@ -20,6 +20,9 @@ type condition struct {
 	Reason  string      `json:"reason"`
 }
 
+// notRun is a profile whose gateway nobody has seen, in the words of its peers.
+var notRun = condition{msg.VerdictUnknown, "not observed: it has not run yet"}
+
 // probeTimeout bounds the question to one gateway.
 const probeTimeout = 300 * time.Millisecond
 
@@ -31,7 +34,7 @@ func probe(ctx context.Context, i profile.Instance) condition {
 	case err != nil && i.Process.PID != 0:
 		return condition{msg.VerdictDown, fmt.Sprintf("its process %d ended without a word", i.Process.PID)}
 	case err != nil && i.StartedAt.IsZero():
-		return condition{msg.VerdictStopped, "it has not run yet"}
+		return notRun
 	case err != nil:
 		return condition{msg.VerdictStopped, "stopped in order " + i.StoppedAt.Local().Format(time.DateTime)}
 	case info.Stopped:

@@ -26,6 +26,7 @@ and why that one won.`,
 	},
 		&cobra.Command{Use: "list", Short: "The same as profiles alone", Args: takes(), RunE: list},
 		newAuditCmd(a, &asJSON),
+		newProfilesRemoveCmd(a, &asJSON),
 	)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if len(args) > 0 {

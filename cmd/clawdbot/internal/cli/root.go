@@ -96,7 +96,7 @@ each other, so that one can tell, and help, when another one fails.
 
 The first steps:
 
-  clawdbot onboard                   a few questions, then a gateway that runs
+  clawdbot onboard                   a few questions, then a profile that is ready to run
   clawdbot status                    is it well?
   clawdbot --profile rescue setup    a second profile that watches the first
 
@@ -117,6 +117,12 @@ Without --profile a command speaks of the default profile (~/.clawdbot).`,
 	flags.BoolVar(&a.flags.Dev, "dev", false, "the same as --profile dev")
 	flags.BoolVar(&a.noColor, "no-color", false, "plain text, as with NO_COLOR set")
 	flags.SortFlags = false
+	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error {
+		if flags.Changed("profile") && a.flags.Profile == "" {
+			return usage(cmd, "--profile: the name is empty; without the flag a command speaks of the default profile")
+		}
+		return nil
+	}
 	root.AddGroup(
 		&cobra.Group{ID: groupStart, Title: "Set up and run:"},
 		&cobra.Group{ID: groupLook, Title: "Look:"},
@@ -129,7 +135,7 @@ Without --profile a command speaks of the default profile (~/.clawdbot).`,
 	root.AddCommand(
 		newSetupCmd(a), newOnboardCmd(a), newGatewayCmd(a), newUpCmd(a),
 		newStatusCmd(a), newHealthCmd(a), newDoctorCmd(a), newProfilesCmd(a), newPortsCmd(a), newLogsCmd(a),
-		newConfigCmd(a), newStateCmd(a), newBusCmd(a), newBrowserCmd(a),
+		newConfigCmd(a), newStateCmd(a), newBusCmd(a), newBrowserCmd(a), newCanvasCmd(a),
 		newVersionCmd(a),
 	)
 	root.InitDefaultHelpCmd()

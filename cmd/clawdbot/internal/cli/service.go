@@ -14,6 +14,15 @@ func (a *app) serviceHost() (*service.Host, error) {
 	return service.New(service.Native(runtime.GOOS), a.env.Get)
 }
 
+// managed is ErrNoManager when the profile's gateway can be no service here.
+func (a *app) managed(ctx context.Context, p profile.Profile) error {
+	host, err := a.serviceHost()
+	if err == nil {
+		_, err = host.Status(ctx, p.Name)
+	}
+	return err
+}
+
 // serviceSpec is the unit of a profile. It names the profile, also the unnamed
 // one, so that nothing depends on the environment it is started in; paths that
 // were set by hand go into the unit.

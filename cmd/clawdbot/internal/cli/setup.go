@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -42,14 +43,14 @@ With --port, --workspace or --bind it sets just that in the config.`,
 			if cmd.Flags().Changed("port") && o.Port == 0 {
 				return usage(cmd, "--port: %w: 0 is outside 1 to 65535", ports.ErrBase)
 			}
-			return a.runSetup(o)
+			return a.runSetup(cmd.Context(), o)
 		},
 	}
 	o.register(cmd)
 	return cmd
 }
 
-func (a *app) runSetup(o setupOptions) error {
+func (a *app) runSetup(ctx context.Context, o setupOptions) error {
 	p, err := a.profile()
 	if err != nil {
 		return err
@@ -63,14 +64,14 @@ func (a *app) runSetup(o setupOptions) error {
 	}
 	a.warn(result.Warnings...)
 	a.printSetup(result)
-	next := "gateway"
+	next := p.Command("gateway")
 	switch {
 	case result.Restart:
-		next = "gateway restart"
+		next = a.restartOf(ctx, p)
 	case result.Running:
-		next = "status"
+		next = p.Command("status")
 	}
-	a.printf("\nNext: %s\n", a.pen(a.Out).bold(p.Command(next)))
+	a.printf("\nNext: %s\n", a.pen(a.Out).bold(next))
 	return nil
 }
 

@@ -76,6 +76,7 @@ func newStateGetCmd(a *app) *cobra.Command {
 
 // stateView is a profile's store, wherever it can be reached.
 type stateView interface {
+	command(args string) string // a command line for the profile
 	list(prefix string, limit int) ([]store.KeyInfo, error)
 	get(key string) (json.RawMessage, error)
 	checkpoint() (path string, err error)
@@ -131,7 +132,7 @@ func (a *app) stateList(s stateView, prefix string, limit int, asJSON bool) erro
 func (a *app) stateGet(s stateView, key string, showSecrets bool) error {
 	raw, err := s.get(key)
 	if errors.Is(err, store.ErrNotFound) || isRefused(err) {
-		return &exitError{exitFailed, fmt.Errorf("there is no key %s in the store", key), "clawdbot state ls"}
+		return &exitError{exitFailed, fmt.Errorf("there is no key %s in the store", key), s.command("state ls")}
 	}
 	if err != nil {
 		return err
@@ -203,6 +204,8 @@ type liveState struct {
 	p   profile.Profile
 }
 
+func (s liveState) command(args string) string { return s.p.Command(args) }
+
 type stateParams struct {
 	Prefix string `json:"prefix,omitempty"`
 	Limit  int    `json:"limit,omitempty"`
@@ -243,6 +246,8 @@ type restingState struct {
 	ctx context.Context
 	p   profile.Profile
 }
+
+func (s restingState) command(args string) string { return s.p.Command(args) }
 
 func (s restingState) list(prefix string, limit int) (keys []store.KeyInfo, err error) {
 	err = withStore(s.p, true, func(db *store.Store) error {

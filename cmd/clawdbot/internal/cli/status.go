@@ -133,10 +133,12 @@ func (w outlook) unreachable(p profile.Profile) error {
 	return &exitError{exitUnreachable, fmt.Errorf("the gateway of profile %s is not reachable: %s", p.Name, w.Reason), w.Try}
 }
 
-// statusView is the report with what is only for people.
+// statusView is the report with what is only for people. Changed says that a
+// restart would take up another config, and is empty when it would not.
 type statusView struct {
 	report  statusReport
 	why     outlook
+	changed string
 	unit    service.Status
 	unitErr error // why the service manager did not tell more of the unit
 }
@@ -151,7 +153,7 @@ func (a *app) status(ctx context.Context, p profile.Profile) statusView {
 	var file configFile
 	wg.Go(func() { v.unit, v.unitErr = a.serviceView(ctx, p) })
 	wg.Go(func() { file.Loaded, file.err = p.Load() })
-	snapshot, err := a.look(ctx, p)
+	seen, err := a.look(ctx, p)
 	wg.Wait()
 	r := &v.report
 	r.Service = serviceStatus{v.unit.Manager, v.unit.Unit, v.unit.Installed, v.unit.Active}
@@ -161,7 +163,12 @@ func (a *app) status(ctx context.Context, p profile.Profile) statusView {
 	if err != nil {
 		v.why = a.statusFromDisk(ctx, p, r, file, err)
 	} else {
-		v.why = r.take(snapshot.Health, file)
+		v.why = r.take(seen.health)
+		if v.changed = seen.changed(file); v.changed != "" {
+			r.Config.Warnings = append(r.Config.Warnings, v.changed)
+		} else if file.err != nil && onFile(r.Config) { // it was broken since the start
+			r.Config.Warnings = append(r.Config.Warnings, "the file cannot be used any more: "+oneLine(file.err.Error()))
+		}
 	}
 	return v
 }
@@ -172,18 +179,46 @@ type configFile struct {
 	err error
 }
 
-// look connects to the profile's gateway for what it tells a new client.
-func (a *app) look(ctx context.Context, p profile.Profile) (frame.Snapshot, error) {
-	c, err := a.dial(ctx, p)
-	if err != nil {
-		return frame.Snapshot{}, err
-	}
-	defer c.Close()
-	return c.Hello().Snapshot, nil
+// sighting is what a gateway tells of itself. Hash is that of the config that
+// it runs, or "" in safe mode.
+type sighting struct {
+	health frame.Health
+	hash   string
 }
 
+// look asks the profile's gateway how it is.
+func (a *app) look(ctx context.Context, p profile.Profile) (sighting, error) {
+	c, err := a.dial(ctx, p)
+	if err != nil {
+		return sighting{}, err
+	}
+	defer c.Close()
+	seen := sighting{health: c.Hello().Snapshot.Health}
+	var ran generationsAnswer
+	if err := c.Call(ctx, "config.generations", nil, &ran); err == nil { // else it is not known what it runs
+		seen.hash = ran.hash()
+	}
+	return seen, nil
+}
+
+// changed tells of a file that can be used and is not what runs, or is "".
+func (s sighting) changed(file configFile) string {
+	g := s.health.Generation
+	switch {
+	case file.err != nil:
+	case !onFile(g) && file.Exists:
+		return "the file can be used again, restart to apply"
+	case onFile(g) && s.hash != "" && s.hash != file.Hash:
+		return fmt.Sprintf("file changed since generation %d, restart to apply", g.Generation)
+	}
+	return ""
+}
+
+// onFile says whether a gateway runs on its config file.
+func onFile(g frame.Generation) bool { return g.Source == string(config.FromFile) }
+
 // take fills the report with what the gateway says.
-func (r *statusReport) take(h frame.Health, file configFile) outlook {
+func (r *statusReport) take(h frame.Health) outlook {
 	r.Version, r.Ports, r.Config = h.Version, h.Ports, h.Generation
 	why := verdictOf(h)
 	r.Gateway = gatewayStatus{
@@ -194,9 +229,6 @@ func (r *statusReport) take(h frame.Health, file configFile) outlook {
 	}
 	for _, p := range h.Peers {
 		r.Peers = append(r.Peers, peerStatus{p.Profile, p.Verdict, p.Reason, p.LastBeatMs, p.Generation})
-	}
-	if file.err != nil && config.Source(h.Generation.Source) == config.FromFile { // it was broken since the start
-		r.Config.Warnings = append(r.Config.Warnings, "the file cannot be used any more: "+oneLine(file.err.Error()))
 	}
 	return outlook{condition: why}
 }
@@ -221,6 +253,12 @@ func verdictOf(h frame.Health) condition {
 		if c.State == msg.StateFailed || c.State == msg.StateDegraded {
 			return condition{msg.VerdictDegraded, c.Name + " is " + string(c.State)}
 		}
+	}
+	switch config.Source(h.Generation.Source) {
+	case config.FromSafeMode:
+		return condition{msg.VerdictDegraded, "safe mode"}
+	case config.FromFallback:
+		return condition{msg.VerdictDegraded, fmt.Sprintf("runs on generation %d", h.Generation.Generation)}
 	}
 	return condition{msg.VerdictOK, ""}
 }

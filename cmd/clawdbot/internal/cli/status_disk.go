@@ -46,7 +46,7 @@ func (a *app) statusFromDisk(ctx context.Context, p profile.Profile, r *statusRe
 		why.Try = wakeUp(p, i, r.Service.Installed)
 	}
 	why.explain(ctx, p, i, cause)
-	if !alive && why.Verdict != msg.VerdictUnknown {
+	if !alive && (why.Verdict != msg.VerdictUnknown || why.condition == notRun) {
 		why.explainPort(p, r.Ports.Gateway)
 	}
 	r.Gateway.Verdict = why.Verdict
@@ -72,9 +72,10 @@ func (w *outlook) explain(ctx context.Context, p profile.Profile, i profile.Inst
 	case errors.Is(cause, client.ErrOtherProfile), errors.Is(cause, client.ErrUnauthorized):
 		w.condition, w.Try = condition{msg.VerdictUnknown, cause.Error()}, p.Command("profiles")
 	case i.Profile == "":
-		w.condition = condition{msg.VerdictStopped, "it has never run"}
+		w.condition = notRun
 		if loaded, err := p.Load(); err == nil && !loaded.Exists {
-			w.condition, w.Try = condition{msg.VerdictStopped, "the profile is not set up"}, p.Command("setup")
+			hint, try := meant(p)
+			w.condition, w.Try = condition{msg.VerdictStopped, "the profile is not set up" + hint}, try
 		}
 	case !i.Is(p):
 		w.condition = condition{msg.VerdictUnknown, fmt.Sprintf("the profile %s of this host has another state folder, %s", p.Name, i.StateDir)}

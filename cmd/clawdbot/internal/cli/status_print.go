@@ -10,6 +10,7 @@ import (
 	"github.com/charmbracelet/x/term"
 
 	"clawdbot/bus/msg"
+	"clawdbot/gateway/frame"
 	"clawdbot/profile"
 	"clawdbot/profile/config"
 	"clawdbot/profile/ports"
@@ -49,17 +50,38 @@ func (p pen) dot(state string) string {
 	return strings.Replace(colour, state, "●", 1)
 }
 
+// printHead begins a report: how the profile is, and why. More is what else
+// stands on the first line.
+func (a *app) printHead(name string, how condition, more string) {
+	pen, verdict := a.pen(a.Out), string(how.Verdict)
+	line := pen.bold(name) + " is " + pen.state(verdict)
+	if how.Verdict == msg.VerdictDegraded { // the reason is short
+		line += ": " + how.Reason
+		how.Reason = ""
+	}
+	a.wrapped(pen.dot(verdict)+" ", line+pen.dim(more))
+	if how.Reason != "" {
+		a.wrapped("  ", how.Reason)
+	}
+}
+
+// sayRefused tells that a gateway runs, but not on its config file.
+func (a *app) sayRefused(p profile.Profile, g frame.Generation) {
+	if onFile(g) {
+		return
+	}
+	pen := a.pen(a.Out)
+	a.wrapped(pen.warn("! "), "the config file is not in use: "+strings.Join(g.Warnings, "; "))
+	a.printf("%s %s\n", pen.dim("try:"), p.Command("config validate"))
+}
+
 func (a *app) printStatus(p profile.Profile, v statusView) {
-	pen, r, why := a.pen(a.Out), v.report, v.why
-	verdict := string(r.Gateway.Verdict)
-	line := pen.bold(r.Profile) + " is " + pen.state(verdict)
+	pen, r := a.pen(a.Out), v.report
+	more := ""
 	if r.Gateway.PID != 0 {
-		line += pen.dim(fmt.Sprintf("  up %s, pid %d, version %s", duration(r.Gateway.UptimeMs), r.Gateway.PID, r.Version))
+		more = fmt.Sprintf("  up %s, pid %d, version %s", duration(r.Gateway.UptimeMs), r.Gateway.PID, r.Version)
 	}
-	a.wrapped(pen.dot(verdict)+" ", line)
-	if why.Reason != "" {
-		a.wrapped("  ", why.Reason)
-	}
+	a.printHead(r.Profile, v.why.condition, more)
 	a.printf("\n")
 	for _, l := range portLines(r.Ports) {
 		a.wrapped(pen.dim(fmt.Sprintf("  %-11s", l[0])), l[1])
@@ -74,7 +96,7 @@ func (a *app) printStatus(p profile.Profile, v statusView) {
 	if !r.Gateway.Reachable {
 		return // the error says what to try
 	}
-	for _, try := range a.statusHints(p, r) {
+	for _, try := range a.statusHints(p, v) {
 		a.printf("%s %s\n", pen.dim("try:"), try)
 	}
 }
@@ -148,7 +170,7 @@ func (a *app) printConfig(r statusReport) {
 	pen := a.pen(a.Out)
 	text := a.short(r.ConfigPath)
 	switch g := r.Config; {
-	case g.Generation != 0 && g.Source == string(config.FromFile):
+	case g.Generation != 0 && onFile(g):
 		text += fmt.Sprintf(", generation %d, %s", g.Generation, pen.state(g.Verdict))
 	case g.Generation != 0:
 		text += fmt.Sprintf(", %s: generation %d from %s, %s", pen.bad("not in use"), g.Generation, g.Source, pen.state(g.Verdict))
@@ -164,16 +186,17 @@ func (a *app) printConfig(r statusReport) {
 }
 
 // statusHints are the commands that help a gateway that answers.
-func (a *app) statusHints(p profile.Profile, r statusReport) []string {
+func (a *app) statusHints(p profile.Profile, v statusView) []string {
 	var hints []string
-	if len(r.Config.Warnings) > 0 {
+	r := v.report
+	if len(r.Config.Warnings) > 0 && v.changed == "" {
 		hints = append(hints, p.Command("config validate"))
 	}
 	if r.Gateway.Verdict == msg.VerdictDegraded || r.Gateway.Verdict == msg.VerdictHung {
 		hints = append(hints, p.Command("doctor"))
 	}
-	if r.Version != a.version { // the program was replaced since the gateway started
-		hints = append(hints, p.Command("gateway restart"))
+	if r.Version != a.version || v.changed != "" { // the program or the config was replaced since the gateway started
+		hints = append(hints, restartCommand(p, r.Service.Active))
 	}
 	known, _ := p.Registry.List() // a peer that is not there cannot be asked
 	for _, peer := range r.Peers {

@@ -109,7 +109,8 @@ func TestStatusOfTheDead(t *testing.T) {
 	h := newHome(t)
 	h.run("status").wants(3, "default is stopped", "the profile is not set up\ntry: clawdbot setup")
 	p := h.setup("main", h.base)
-	h.run("--profile", "main", "status").wants(3, "it has not run yet", "try: clawdbot --profile main gateway\n")
+	h.run("--profile", "main", "status").wants(3, "main is unknown", "not observed: it has not run yet\ntry: clawdbot --profile main gateway\n")
+	h.run("profiles").wants(0, "not observed: it has not run yet", "")
 	stop := h.gateway(p, 0)
 	stop()
 	var r statusReport
@@ -198,6 +199,53 @@ func TestConfigBrokenMeanwhile(t *testing.T) {
 	h.run("--profile", "main", "status").wants(0, "the file cannot be used any more: clawdbot.json:1:", "")
 }
 
+// TestConfigChangedMeanwhile tells of a file that is not what runs, and how it
+// takes effect.
+func TestConfigChangedMeanwhile(t *testing.T) {
+	h := newHome(t)
+	p := h.setup("main", h.base)
+	h.run("--profile", "main", "config", "set", "logging.level", "debug").wants(0, "", "")
+	h.gateway(p, 0)
+	if r := h.run("--profile", "main", "status"); strings.Contains(r.out, "changed since") {
+		t.Errorf("nothing changed: %s", r.out)
+	}
+	try := "clawdbot --profile main gateway --force\n"
+	h.run("--profile", "main", "config", "set", "logging.level", "info").wants(0, "", "restart to apply: "+try)
+	h.run("--profile", "main", "config", "unset", "logging.level").wants(0, "", "restart to apply: "+try)
+	h.run("--profile", "main", "status").wants(0, "file changed since generation 1, restart to apply", "").wants(0, "try: "+try, "")
+	if got := h.findings(0)["gateway"]; len(got) != 1 || got[0].Severity != note || got[0].Try+"\n" != try {
+		t.Errorf("doctor: %+v", got)
+	}
+	h.run("--profile", "main", "setup", "--bind", "auto").wants(0, "Next: "+try, "")
+}
+
+// TestSafeMode is told by everything that looks, and is one problem.
+func TestSafeMode(t *testing.T) {
+	h := newHome(t)
+	p := h.setup("main", h.base)
+	good, err := os.ReadFile(p.ConfigPath)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(p.ConfigPath, []byte("{"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	h.gateway(p, 0)
+	for _, verb := range []string{"status", "health"} {
+		h.run("--profile", "main", verb).wants(0, "● main is degraded: safe mode", "").wants(0, "try: clawdbot --profile main config validate\n", "")
+	}
+	h.run("--profile", "main", "health").wants(0, "! the config file is not in use: clawdbot.json:1:", "")
+	h.run("--profile", "main", "browser", "status").wants(3, "", "browser control of profile main is off: safe mode\n")
+	h.run("--profile", "main", "doctor").wants(1, "! gateway    safe mode", "has 1 problem\n")
+	if err := os.WriteFile(p.ConfigPath, good, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	h.run("--profile", "main", "status").wants(0, "the file can be used again, restart to apply\n", "")
+	if got := h.findings(1)["gateway"]; len(got) != 1 || got[0].Try != "clawdbot --profile main gateway --force" {
+		t.Errorf("doctor: %+v", got)
+	}
+}
+
 // TestLastGeneration reads a store that another process has open, and does not
 // keep one that starts from opening it.
 func TestLastGeneration(t *testing.T) {
@@ -242,6 +290,8 @@ func TestVerdictOf(t *testing.T) {
 		"late":     {func(h *frame.Health) { h.Gateway.LastBeatMs = 5000 }, msg.VerdictHung},
 		"degraded": {func(h *frame.Health) { h.Components = []msg.Component{{State: msg.StateDegraded}} }, msg.VerdictDegraded},
 		"failed":   {func(h *frame.Health) { h.Components = []msg.Component{{State: msg.StateFailed}} }, msg.VerdictDegraded},
+		"safe":     {func(h *frame.Health) { h.Generation.Source = "safe" }, msg.VerdictDegraded},
+		"fallback": {func(h *frame.Health) { h.Generation.Source = "fallback" }, msg.VerdictDegraded},
 	} {
 		h := well
 		c.change(&h)
@@ -268,6 +318,9 @@ func TestTimeoutFlag(t *testing.T) {
 		if (err != nil) != (want == 0) || time.Duration(f) != want {
 			t.Errorf("%s: %v, %v", text, time.Duration(f), err)
 		}
+	}
+	if help := newHome(t).run("bus", "sub", "--help").out; strings.Contains(help, "default 0s") {
+		t.Errorf("a limit of 0s is none: %s", help)
 	}
 }
 

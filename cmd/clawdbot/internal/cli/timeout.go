@@ -12,8 +12,15 @@ import (
 // original has them.
 type timeoutFlag time.Duration
 
-func (t *timeoutFlag) String() string { return time.Duration(*t).String() }
-func (t *timeoutFlag) Type() string   { return "duration" }
+// String is empty without a limit: then the help shows no default.
+func (t *timeoutFlag) String() string {
+	if *t == 0 {
+		return ""
+	}
+	return time.Duration(*t).String()
+}
+
+func (t *timeoutFlag) Type() string { return "duration" }
 
 func (t *timeoutFlag) Set(s string) error {
 	d, err := time.ParseDuration(s)

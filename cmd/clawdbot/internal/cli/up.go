@@ -23,7 +23,8 @@ func newUpCmd(a *app) *cobra.Command {
 		Use: "up [PROFILE ...]", Short: "Run several gateways together, with one log", GroupID: groupStart,
 		Long: `Runs the gateways of the profiles, main and rescue when none is named, each
 as a process of its own. Profiles that are missing are set up. A gateway that
-crashes is started again. Ctrl-C stops all of them.
+crashes is started again, one that was asked to stop is not. Ctrl-C stops all
+of them.
 
 This is for a terminal, a container or a host without a service manager;
 "clawdbot gateway install" is for the rest.`,
@@ -70,7 +71,11 @@ func runUp(ctx context.Context, a *app, names []string) error {
 		})
 	}
 	wg.Wait()
-	return errors.Join(errs...)
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	fmt.Fprintln(a.Err, "clawdbot: all stopped")
+	return nil
 }
 
 // fleetProfiles resolves the names and sets up what is missing.
@@ -94,30 +99,33 @@ func (a *app) fleetProfiles(names []string) ([]profile.Profile, error) {
 			return nil, fmt.Errorf("profile %s: %w", p.Name, err)
 		}
 		if len(res.Created) > 0 {
-			fmt.Fprintf(a.Err, "clawdbot: set up profile %s in %s, base port %d\n", p.Name, p.StateDir, res.Ports.Gateway)
+			fmt.Fprintf(a.Err, "clawdbot: set up profile %s in %s, base port %d\n", p.Name, a.short(p.StateDir), res.Ports.Gateway)
 		}
 	}
 	return list, nil
 }
 
-// keep runs one gateway, and again when it crashes, until ctx ends. It returns
-// an error when the gateway's configuration is refused.
+// keep runs one gateway, and again when it crashes, until ctx ends or somebody
+// asks the gateway to stop. It returns an error when the gateway refuses to start.
 func (f *fleet) keep(ctx context.Context, p profile.Profile, color string) error {
 	pause := restartMin
-	for {
+	for first := true; ; first = false {
 		began := time.Now()
 		err := f.runOnce(ctx, p, color)
 		if ctx.Err() != nil {
 			return nil
 		}
-		var exit *exec.ExitError
-		if errors.As(err, &exit) && (exit.ExitCode() == int(exitConfig) || exit.ExitCode() == int(exitUsage)) {
-			return &exitError{exitCode(exit.ExitCode()), fmt.Errorf("the gateway of profile %s refused to start", p.Name), p.Command("doctor")}
+		if err == nil {
+			f.line(p, color, "stopped, as it was asked to; it is not started again")
+			return nil
+		}
+		if refused := refusedStart(p, err, first); refused != nil {
+			return refused
 		}
 		if time.Since(began) > steadyAfter {
 			pause = restartMin
 		}
-		f.line(p, color, fmt.Sprintf("ended (%v), starts again in %s", ended(err), pause))
+		f.line(p, color, fmt.Sprintf("ended (%v), starts again in %s", err, pause))
 		select {
 		case <-ctx.Done():
 			return nil
@@ -127,11 +135,23 @@ func (f *fleet) keep(ctx context.Context, p profile.Profile, color string) error
 	}
 }
 
-func ended(err error) string {
-	if err == nil {
-		return "by itself"
+// refusedStart is the error of a gateway that has said why it does not start.
+// What is in its way at its first start stays there, as far as we know; later
+// it may be a remainder of the crash before.
+func refusedStart(p profile.Profile, err error, first bool) error {
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) {
+		return nil
 	}
-	return err.Error()
+	code, try := exitCode(exit.ExitCode()), p.Command("doctor")
+	switch {
+	case code == exitConfig, code == exitUsage:
+	case code == exitTryAgain && first:
+		try = "" // it has said what
+	default:
+		return nil
+	}
+	return &exitError{code, fmt.Errorf("the gateway of profile %s refused to start", p.Name), try}
 }
 
 // runOnce runs the gateway as a child until it ends; when ctx ends first, the

@@ -34,6 +34,20 @@ func (r *run) writeConfig(base int) error {
 	return nil
 }
 
+// whoConnects says what a value of gateway.bind means. It names the value, so
+// that it stays true when the value is changed.
+func whoConnects(bind string) string {
+	switch bind {
+	case "lan":
+		return "lan: the local network can connect"
+	case "tailnet":
+		return "tailnet: this host's tailnet can connect"
+	case "auto":
+		return "auto: the gateway chooses who can connect"
+	}
+	return "loopback: only programs of this host can connect"
+}
+
 func portText(port int) string {
 	if port == 0 {
 		return ""
@@ -66,7 +80,7 @@ func (r *run) newConfig(base int) error {
   gateway: {
     mode: "local", // a gateway runs on this host
     port: %d, // the base; bridge, browser, canvas, bus and link have the next ones
-    bind: %s, // loopback: only programs of this host can connect
+    bind: %s, // %s
     auth: {
       mode: "token",
       token: "%s", // every client presents it: keep it to yourself
@@ -78,7 +92,7 @@ func (r *run) newConfig(base int) error {
     },
   },
 }
-`, r.Name, base, json5.Quote(bind), hex.EncodeToString(token), json5.Quote(workspace))
+`, r.Name, base, json5.Quote(bind), whoConnects(bind), hex.EncodeToString(token), json5.Quote(workspace))
 	loaded, err := config.Edit(r.ConfigOptions(), r.loaded.Hash, func([]byte) ([]byte, error) { return []byte(text), nil })
 	if err != nil {
 		return err

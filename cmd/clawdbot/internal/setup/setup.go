@@ -4,6 +4,7 @@ package setup
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -27,6 +28,7 @@ type Options struct {
 	Port      int    // base port
 	Workspace string // folder; ~/ and relative paths are understood
 	Bind      string // as gateway.bind
+	Verb      string // the command that hints name; "" is setup
 }
 
 // ErrNameTaken says that a gateway runs under the profile's name, with another
@@ -54,6 +56,16 @@ type OptionError struct {
 func (e *OptionError) Error() string { return e.Err.Error() }
 func (e *OptionError) Unwrap() error { return e.Err }
 
+// BusNameError says that another profile has the profile's name on the bus. Try
+// is the command that helps.
+type BusNameError struct {
+	Err error
+	Try string
+}
+
+func (e *BusNameError) Error() string { return e.Err.Error() }
+func (e *BusNameError) Unwrap() error { return e.Err }
+
 // Result is a profile that is set up.
 type Result struct {
 	Profile     string      `json:"profile"`
@@ -74,14 +86,16 @@ type Result struct {
 
 // Run sets the profile up. It returns an *OptionError for an option that makes
 // no sense, a *PortError for a base that cannot be had, a *config.Error for a
-// config that is there and cannot be used, profile.ErrPort for a port setting of
+// config that is there and cannot be used, a *BusNameError for a name on the bus
+// that another profile has, profile.ErrPort for a port setting of
 // the environment, ports.ErrNoBlock, ErrNameTaken and ErrFolder.
 func Run(p profile.Profile, opts Options) (Result, error) {
 	r := run{Profile: p, opts: opts, result: Result{
 		Profile: p.Name, ConfigPath: p.ConfigPath, StateDir: p.StateDir,
 		Created: []string{}, Changed: []string{}, Warnings: []string{},
 	}}
-	for _, step := range []func() error{r.checkOptions, r.folder, r.load, r.register, r.credentials, r.context} {
+	checkName := func() error { return CheckName(p) }
+	for _, step := range []func() error{r.checkOptions, checkName, r.folder, r.load, r.register, r.credentials, r.context} {
 		if err := step(); err != nil {
 			r.withdraw()
 			return Result{}, err
@@ -134,6 +148,19 @@ func (r *run) checkOptions() error {
 	}
 	r.opts.Workspace = abs
 	return nil
+}
+
+// CheckName refuses, with a *BusNameError, a profile whose name on the bus another
+// one has: the two would take each other's subjects, links and NATS context.
+func CheckName(p profile.Profile) error {
+	rival, taken, err := p.Rival()
+	if err != nil || !taken {
+		return err
+	}
+	return &BusNameError{
+		fmt.Errorf("profile %s cannot be set up: its name on the bus would be %s, which profile %s has", p.Name, p.Bus(), rival.Profile),
+		profile.Profile{Name: rival.Profile}.Command("status"),
+	}
 }
 
 // folder makes the state folder and proves that it takes files.
@@ -242,14 +269,31 @@ func (r *run) choosePorts() (ports.Ports, error) {
 	if r.opts.Port == 0 && r.loaded.Exists {
 		return set, nil
 	}
-	if old, err := r.Registry.Get(r.Name); err == nil && old.Is(r.Profile) && old.Ports.Gateway == set.Gateway {
-		return set, nil // it is the profile's own block
-	}
 	return set, r.free(set)
+}
+
+// CheckBase says why the base port of the options cannot be the profile's, with
+// an *OptionError or a *PortError. It changes nothing.
+func CheckBase(p profile.Profile, opts Options) error {
+	r := run{Profile: p, opts: opts}
+	if err := r.checkOptions(); err != nil {
+		return err
+	}
+	if err := r.load(); err != nil {
+		return err
+	}
+	set, _, err := r.PlanPorts(r.loaded.Config, opts.Port)
+	if err != nil {
+		return err
+	}
+	return r.free(set)
 }
 
 // free refuses a set of ports that another profile has or that is in use.
 func (r *run) free(set ports.Ports) error {
+	if old, err := r.Registry.Get(r.Name); err == nil && old.Is(r.Profile) && old.Ports.Gateway == set.Gateway {
+		return nil // it is the profile's own block
+	}
 	others, err := r.Known()
 	if err != nil {
 		return err
@@ -286,7 +330,7 @@ func (r *run) taken(busy bool, format string, args ...any) error {
 	if err != nil {
 		return errors.Join(taken, err)
 	}
-	return &PortError{taken, busy, r.Command(fmt.Sprintf("setup --port %d", free))}
+	return &PortError{taken, busy, r.Command(fmt.Sprintf("%s --port %d", cmp.Or(r.opts.Verb, "setup"), free))}
 }
 
 func (r *run) workspace() string {

@@ -186,3 +186,42 @@ func TestNameTaken(t *testing.T) {
 		t.Fatalf("got %v, want ErrNameTaken with the other folder", err)
 	}
 }
+
+// TestBindComment tells in the config who can connect.
+func TestBindComment(t *testing.T) {
+	for bind, want := range map[string]string{
+		"": `"loopback", // loopback: only programs of this host can connect`, "lan": `"lan", // lan: the local network can connect`,
+		"tailnet": `"tailnet", // tailnet: this host's tailnet can connect`, "auto": `"auto", // auto: the gateway chooses`,
+	} {
+		p := resolve(t, t.TempDir(), "rescue")
+		run1(t, p, Options{Bind: bind})
+		if text, err := os.ReadFile(p.ConfigPath); err != nil || !strings.Contains(string(text), "bind: "+want) {
+			t.Errorf("%s: %s, %v", bind, text, err)
+		}
+	}
+}
+
+// TestBusNameTaken leaves nothing of a profile whose name on the bus is taken.
+func TestBusNameTaken(t *testing.T) {
+	home := t.TempDir()
+	run1(t, resolve(t, home, "main"), Options{})
+	p := resolve(t, home, profile.Default)
+	var refused *BusNameError
+	if _, err := Run(p, Options{}); !errors.As(err, &refused) || refused.Try != "clawdbot --profile main status" {
+		t.Fatalf("got %v", err)
+	}
+	if _, err := os.Stat(p.StateDir); err == nil {
+		t.Fatal("a refused profile has a state folder")
+	}
+}
+
+// TestVerb names the command that a person used.
+func TestVerb(t *testing.T) {
+	home := t.TempDir()
+	base := run1(t, resolve(t, home, "main"), Options{}).Ports.Gateway
+	var refused *PortError
+	_, err := Run(resolve(t, home, "rescue"), Options{Port: base, Verb: "onboard"})
+	if !errors.As(err, &refused) || !strings.HasPrefix(refused.Try, "clawdbot --profile rescue onboard --port ") {
+		t.Fatalf("got %v", err)
+	}
+}
