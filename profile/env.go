@@ -76,6 +76,14 @@ func Desktop() []string {
 	})
 }
 
+// Short is the path as people write it, with ~ for the home folder.
+func (e Env) Short(path string) string {
+	if rest, ok := strings.CutPrefix(path, e.Home+string(filepath.Separator)); ok {
+		return "~" + string(filepath.Separator) + rest
+	}
+	return path
+}
+
 // xdg returns the XDG base folder in the variable, or home/fallback when it is
 // unset or relative, which the XDG base directory specification says to ignore.
 func (e Env) xdg(key string, fallback ...string) string {

@@ -398,10 +398,9 @@ func TestNoManager(t *testing.T) {
 	}
 	spec := specs()["default"][Systemd]
 	for verb, call := range map[string]func() error{
-		"install":   func() error { _, err := host.Install(t.Context(), spec, false); return err },
-		"uninstall": func() error { _, err := host.Uninstall(t.Context(), spec.Profile, false); return err },
-		"start":     func() error { return host.Start(t.Context(), spec.Profile) },
-		"status":    func() error { _, err := host.Status(t.Context(), spec.Profile); return err },
+		"install": func() error { _, err := host.Install(t.Context(), spec, false); return err },
+		"start":   func() error { return host.Start(t.Context(), spec.Profile) },
+		"status":  func() error { _, err := host.Status(t.Context(), spec.Profile); return err },
 	} {
 		if err := call(); !errors.Is(err, ErrNoManager) || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%s: %v", verb, err)
@@ -409,6 +408,9 @@ func TestNoManager(t *testing.T) {
 	}
 	if _, err := os.Stat(host.folder); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("an install without a manager left %s: %v", host.folder, err)
+	}
+	if change, err := host.Uninstall(t.Context(), spec.Profile, false); err != nil || change.Action != Absent {
+		t.Errorf("uninstall of nothing: %+v, %v", change, err)
 	}
 	t.Setenv("PATH", "")
 	if _, err := host.Status(t.Context(), spec.Profile); !errors.Is(err, ErrNoManager) || !strings.Contains(err.Error(), "no systemctl") {

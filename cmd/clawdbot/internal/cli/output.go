@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"path/filepath"
 	"strings"
 
 	"github.com/charmbracelet/x/ansi"
@@ -66,12 +65,7 @@ func (a *app) printJSON(v any) error {
 }
 
 // short is the path as people write it, with ~ for the home folder.
-func (a *app) short(path string) string {
-	if rest, ok := strings.CutPrefix(path, a.env.Home+string(filepath.Separator)); ok {
-		return "~" + string(filepath.Separator) + rest
-	}
-	return path
-}
+func (a *app) short(path string) string { return a.env.Short(path) }
 
 // table lines up columns. A row without cells is an empty line, one of a single
 // cell a line of its own.

@@ -299,7 +299,7 @@ func (d *daemon) sayConfig() {
 	}
 	switch d.choice.Source {
 	case config.FromFile:
-		d.log.Info("config", "file", d.choice.Loaded.Path, "generation", d.generation.N, "verdict", string(d.generation.Verdict))
+		d.log.Info("config", "file", d.Profile.Env().Short(d.choice.Loaded.Path), "generation", d.generation.N, "verdict", string(d.generation.Verdict))
 		d.announceConfig("applied", d.generation)
 	default:
 		d.log.Error("config refused: " + d.choice.Reason)
