@@ -186,7 +186,7 @@ func TestRefusalByCause(t *testing.T) {
 		}
 	}
 	other := errors.New("a bug")
-	if err := refusal(other); err != other {
+	if err := refusal(other); !errors.Is(err, other) || errors.As(err, new(*StartError)) {
 		t.Errorf("what nobody foresaw became %v", err)
 	}
 }
