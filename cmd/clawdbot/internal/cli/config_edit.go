@@ -88,7 +88,7 @@ func (a *app) runConfigEdit(ctx context.Context, path string, asJSON bool, edit 
 		a.warn("still wrong: " + err.Error())
 	}
 	for _, w := range loaded.Warnings {
-		if strings.HasPrefix(w.Path, path) {
+		if strings.HasPrefix(w.Path, path) || strings.HasPrefix(path, w.Path) { // of the value, or of an object on the way to it
 			a.warn(w.String())
 		}
 	}

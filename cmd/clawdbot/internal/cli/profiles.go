@@ -182,6 +182,9 @@ func (a *app) runAudit(asJSON bool) error {
 	if err != nil {
 		return err
 	}
+	if _, err := p.Registry.List(); err != nil { // what cannot be read cannot be cleared
+		return &exitError{exitFailed, fmt.Errorf("isolation is not proven: %w", err), p.Command("doctor")}
+	}
 	found := profile.Audit(known)
 	pen := a.pen(a.Out)
 	switch {
