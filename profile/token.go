@@ -53,10 +53,15 @@ func (p Profile) Credential(cfg config.Config) (Credential, error) {
 // the environment, unless --profile was given, or of the gateway that ran
 // last. It is "" when there is none yet.
 func (p Profile) ClientToken() (string, error) {
-	if v := p.env.Get("CLAWDBOT_GATEWAY_TOKEN"); v != "" && p.Settings[0].From != "flag" {
-		return v, nil
+	if p.TokenFromEnvironment() {
+		return p.env.Get("CLAWDBOT_GATEWAY_TOKEN"), nil
 	}
 	return p.readToken()
+}
+
+// TokenFromEnvironment says whether ClientToken is CLAWDBOT_GATEWAY_TOKEN.
+func (p Profile) TokenFromEnvironment() bool {
+	return p.env.Get("CLAWDBOT_GATEWAY_TOKEN") != "" && p.Settings[0].From != "flag"
 }
 
 func (p Profile) readToken() (string, error) {

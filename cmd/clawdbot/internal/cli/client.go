@@ -38,6 +38,10 @@ func (a *app) dial(ctx context.Context, p profile.Profile) (*client.Client, erro
 	c, err := client.Dial(ctx, client.Config{
 		URL: fmt.Sprintf("ws://127.0.0.1:%d", i.Ports.Gateway), Token: token, Profile: p.Name, Version: a.version,
 	})
+	if errors.Is(err, client.ErrUnauthorized) {
+		why, try := wrongToken(p)
+		return nil, &exitError{exitUnreachable, fmt.Errorf("%s: %w", why, err), try}
+	}
 	if err != nil {
 		return nil, &exitError{exitUnreachable, err, p.Command("profiles")}
 	}
@@ -47,6 +51,14 @@ func (a *app) dial(ctx context.Context, p profile.Profile) (*client.Client, erro
 		return nil, &exitError{exitUnreachable, err, "clawdbot profiles"}
 	}
 	return c, nil
+}
+
+// wrongToken says whose token a gateway refused, and the way out.
+func wrongToken(p profile.Profile) (why, try string) {
+	if p.TokenFromEnvironment() {
+		return "CLAWDBOT_GATEWAY_TOKEN is not the token of profile " + p.Name, "unset CLAWDBOT_GATEWAY_TOKEN"
+	}
+	return p.TokenFile() + " is not the token of the gateway that runs", p.Command("gateway restart")
 }
 
 // awake is the profile's entry when its gateway runs and is not suspended.

@@ -69,7 +69,10 @@ func wakeUp(p profile.Profile, i profile.Instance, service bool) string {
 // explain says why the gateway with the registry's entry does not answer.
 func (w *outlook) explain(ctx context.Context, p profile.Profile, i profile.Instance, cause error) {
 	switch {
-	case errors.Is(cause, client.ErrOtherProfile), errors.Is(cause, client.ErrUnauthorized):
+	case errors.Is(cause, client.ErrUnauthorized):
+		_, w.Try = wrongToken(p)
+		w.condition = condition{msg.VerdictUnknown, cause.Error()}
+	case errors.Is(cause, client.ErrOtherProfile):
 		w.condition, w.Try = condition{msg.VerdictUnknown, cause.Error()}, p.Command("profiles")
 	case i.Profile == "":
 		w.condition = notRun
