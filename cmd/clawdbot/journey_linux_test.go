@@ -19,6 +19,7 @@ import (
 
 	"clawdbot/bus"
 	"clawdbot/bus/msg"
+	"clawdbot/profile/proc"
 )
 
 // TestFullDiskRefusesAndLosesNothing takes the room for files from a running
@@ -50,13 +51,27 @@ func TestFullDiskRefusesAndLosesNothing(t *testing.T) {
 	if err := json.Unmarshal(raw.Data, &c); err != nil || c.State != msg.StateFailed {
 		t.Errorf("store is %s (%v)", raw.Data, err)
 	}
-	if err := main.Kill(); err != nil {
-		t.Fatal(err)
-	}
+	kill(t, main)
 	m.gateway("main", port)
 	again, err := handIn(t, m.ingress("main", port), "before")
 	if err != nil || !again.Duplicate || again.Seq != accepted.Seq {
 		t.Errorf("the message accepted as %d is now %+v (%v)", accepted.Seq, again, err)
+	}
+}
+
+// kill ends the process for good and returns when it is gone.
+func kill(t *testing.T, p *os.Process) {
+	t.Helper()
+	if err := p.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
+		if _, err := proc.Find(p.Pid); errors.Is(err, proc.ErrGone) {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("process %d does not end", p.Pid)
+		}
 	}
 }
 
