@@ -114,14 +114,15 @@ func TestServiceThatWentIsForgotten(t *testing.T) {
 	if err := svc.Stop(); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the method unknown", func() bool {
+	// An answer that the service gave just before it went may come after the
+	// method was forgotten; it is forgotten again at the next call.
+	eventually(t, "the method unknown and not among the features", func() bool {
 		c.request("y", "weather.get", nil)
 		r := c.response("y")
-		return !r.OK && strings.HasPrefix(r.Error.Message, "unknown method: weather.get")
+		c, hello := f.connect()
+		defer c.ws.CloseNow()
+		return !r.OK && strings.HasPrefix(r.Error.Message, "unknown method: weather.get") && !slices.Contains(hello.Features.Methods, "weather.get")
 	})
-	if _, hello := f.connect(); slices.Contains(hello.Features.Methods, "weather.get") {
-		t.Fatal("the method is still among the features")
-	}
 }
 
 func TestErrorsOfTheOwnerArrive(t *testing.T) {
