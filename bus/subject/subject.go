@@ -134,12 +134,18 @@ func (s Space) Rescue(verb string) (string, error) { return s.one("rescue.", ver
 // Rescues is clawdbot.<profile>.rescue.*, all that a peer may ask.
 func (s Space) Rescues() string { return s.prefix() + "rescue.*" }
 
+// Probe is clawdbot.<profile>.probe.<component>. The supervised loop requests,
+// the component does a small piece of its real work and replies: nothing in,
+// msg.Probe out. It returns ErrToken for a component that is not one token.
+func (s Space) Probe(component string) (string, error) { return s.one("probe.", component, "") }
+
 // Log is clawdbot.<profile>.log.<level>. The gateway publishes msg.LogLine;
 // level is debug, info, warn or error.
 func (s Space) Log(level string) (string, error) { return s.one("log.", level, "") }
 
 // Config is clawdbot.<profile>.config.<what>. The gateway publishes
-// msg.ConfigChange; what is applied, refused or fallback.
+// msg.ConfigChange; what is applied, refused, fallback
+// or rolled-back.
 func (s Space) Config(what string) (string, error) { return s.one("config.", what, "") }
 
 // Kind is clawdbot.<profile>.<kind>.>, all of one kind; kind is one of the

@@ -26,8 +26,9 @@ func Table() []Row {
 		{"clawdbot.<p>.health.ping", "request", "peers", "the supervised loop", "answers with a fresh beat", true},
 		{"clawdbot.<p>.health.<component>", "publish", "each component", "the supervised loop, peers", "a component's state, on each change", true},
 		{"clawdbot.<p>.health.peer.<name>", "publish", "rescue", "everyone", "a peer's verdict with reason and evidence, on each change", true},
-		{"clawdbot.<p>.rescue.<verb>", "request", "peers", "rescue", "diagnosis asked of a live peer (to come)", true},
+		{"clawdbot.<p>.rescue.<verb>", "request", "peers", "rescue", "`diagnose`: what a live gateway says of itself", true},
+		{"clawdbot.<p>.probe.<component>", "request", "the supervised loop", "the component", "does a small piece of its real work and answers", false},
 		{"clawdbot.<p>.log.<level>", "publish", "every component", "everyone", "log lines", false},
-		{"clawdbot.<p>.config.<what>", "publish", "gateway", "everyone", "generations `applied`, `refused`, `fallback`", false},
+		{"clawdbot.<p>.config.<what>", "publish", "gateway", "everyone", "generations `applied`, `refused`, `fallback`, `rolled-back`", false},
 	}
 }
