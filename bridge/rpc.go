@@ -53,7 +53,7 @@ func (s *Server) serveBus(version string) error {
 	}
 	svc, err := bus.Serve(bus.ServiceConfig{
 		Name: name, Version: version, Description: "nodes over TCP, one JSON object a line",
-		Profile: s.subjects.Profile(), Conn: s.nc, Endpoints: endpoints,
+		Profile: s.subjects.Profile(), Conn: s.nc, Endpoints: endpoints, Probe: s.probe,
 	})
 	s.health, s.svc = health, svc
 	return err

@@ -4,9 +4,12 @@ package browser
 
 import (
 	"errors"
+	"fmt"
+	"strings"
 	"syscall"
 	"testing"
 
+	"clawdbot/bus"
 	"clawdbot/profile/proc"
 )
 
@@ -24,6 +27,11 @@ func TestHung(t *testing.T) {
 	}
 	if s.ok(t, "GET", "/", "", &st); st.Running || st.CDPReady || st.CDPHTTP || st.PID == nil {
 		t.Errorf("hung: %+v", st)
+	}
+	want := fmt.Sprintf("browser profile clawd: Chromium (process %d) does not answer: ", pid)
+	var e *bus.Error
+	if _, err := s.bus.Probe(t, name); !errors.As(err, &e) || !strings.HasPrefix(e.Message, want) {
+		t.Errorf("probe of a hung one: %v", err)
 	}
 	s.shut()
 	if _, err := proc.Find(pid); !errors.Is(err, proc.ErrGone) {

@@ -102,8 +102,13 @@ func (l *link) httpURL() string { return l.base.Scheme + "://" + l.base.Host }
 func (l *link) ready(ctx context.Context) bool {
 	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
 	defer cancel()
+	return l.version(ctx) == nil
+}
+
+// version asks the browser what it is, which it answers at once.
+func (l *link) version(ctx context.Context) error {
 	_, err := cdp.Call(ctx, l.cdp, cdpbrowser.GetVersion, cdp.Empty{})
-	return err == nil
+	return err
 }
 
 // answersHTTP says whether the HTTP endpoint answers now.

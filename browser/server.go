@@ -111,7 +111,7 @@ func (s *Server) serveBus() error {
 	}
 	s.svc, err = bus.Serve(bus.ServiceConfig{
 		Name: name, Version: s.cfg.Version, Description: "browser control",
-		Profile: s.cfg.Subjects.Profile(), Conn: s.nc, Endpoints: endpoints,
+		Profile: s.cfg.Subjects.Profile(), Conn: s.nc, Endpoints: endpoints, Probe: s.probe,
 	})
 	return err
 }

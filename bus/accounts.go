@@ -227,7 +227,7 @@ func (a *accounts) permissions(u User) *server.Permissions {
 		return p
 	}
 	p.Response = &server.ResponsePermission{MaxMsgs: server.DEFAULT_ALLOW_RESPONSE_MAX_MSGS, Expires: server.DEFAULT_ALLOW_RESPONSE_EXPIRATION}
-	p.Subscribe.Deny = []string{a.sp.Ping(), a.sp.Kind("rescue")}
+	p.Subscribe.Deny = answeredByGateway(a.sp)
 	if len(u.Subscribe) > 0 {
 		p.Subscribe.Allow = append(p.Subscribe.Allow, "$SRV.>")
 	}

@@ -15,7 +15,8 @@
 // debug reads clawdbot.<p>.> and the peers' health and may ask $SRV.>; it cannot
 // answer what it reads, nor join a queue group. ingress publishes
 // clawdbot.<p>.in.* only. Granted services have just the subjects they were
-// granted, and what peers ask (health.ping, rescue.>) never reaches them. Each
+// granted, and what is asked of the gateway itself (health.ping, rescue.>,
+// probe.>) never reaches them. Each
 // has an inbox prefix of its own, _INBOX_<user>, so that nobody reads another's
 // replies; ingress uses the standard _INBOX. Nobody is let in without
 // credentials.
@@ -25,6 +26,12 @@
 // At most once and in order per publisher. What must not be lost is stored
 // first and acknowledged by the reply. A subscriber that falls behind by more
 // than the server's pending limit is disconnected, not waited for.
+//
+// # Probes
+//
+// A service with a Probe answers clawdbot.<p>.probe.<name> by doing a small piece
+// of its real work within ProbeTime. One runs at a time: while a probe is stuck,
+// whoever asks again is told since when. Nobody outside may answer for a part.
 //
 // # Updates
 //

@@ -13,8 +13,8 @@ import (
 var ErrGrant = errors.New("bad grant")
 
 // CheckGrant checks a named user before it is granted. It may only have
-// subjects of this profile; what it publishes must not touch health and rescue,
-// which belong to the gateway, nor may it listen for what peers ask there.
+// subjects of this profile; what it publishes must not touch health, rescue and
+// probe, which belong to the gateway, nor may it listen for what is asked there.
 func CheckGrant(sp subject.Space, u User) error {
 	if !isName(u.Name) {
 		return fmt.Errorf("%w: name %q: use 1 to 63 of a-z, 0-9 and -", ErrGrant, u.Name)
@@ -32,18 +32,26 @@ func CheckGrant(sp subject.Space, u User) error {
 		}
 	}
 	for _, s := range u.Publish {
-		for _, own := range []string{sp.HealthTree(), sp.Kind("rescue")} {
+		for _, own := range []string{sp.HealthTree(), sp.Kind("rescue"), sp.Kind("probe")} {
 			if subject.Overlap(s, own) {
 				return fmt.Errorf("%w: to publish %q would reach %s, where only the gateway publishes", ErrGrant, s, own)
 			}
 		}
 	}
 	for _, s := range u.Subscribe {
-		if s == sp.Ping() || strings.HasPrefix(s, strings.TrimSuffix(sp.Kind("rescue"), ">")) {
-			return fmt.Errorf("%w: only the gateway answers %q", ErrGrant, s)
+		for _, own := range answeredByGateway(sp) {
+			if tree, all := strings.CutSuffix(own, ">"); s == own || all && strings.HasPrefix(s, tree) {
+				return fmt.Errorf("%w: only the gateway answers %q", ErrGrant, s)
+			}
 		}
 	}
 	return nil
+}
+
+// answeredByGateway is what a granted user must not answer, lest it vouch for a
+// part that does not work.
+func answeredByGateway(sp subject.Space) []string {
+	return []string{sp.Ping(), sp.Kind("rescue"), sp.Kind("probe")}
 }
 
 func isName(s string) bool {

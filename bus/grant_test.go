@@ -20,7 +20,7 @@ func TestCheckGrant(t *testing.T) {
 	for _, u := range []bus.User{
 		named("crm"), named("c"), named("crm-2"), named("main"),
 		pub("clawdbot.main.in.*", "clawdbot.main.rpc.chat.send", "clawdbot.main.rpc.>"),
-		sub("clawdbot.main.>"), sub("clawdbot.main.health.beat"), sub("clawdbot.main.health.>"), sub("clawdbot.main.rpc.crm.*"),
+		sub("clawdbot.main.>"), sub("clawdbot.main.health.beat"), sub("clawdbot.main.health.>"), sub("clawdbot.main.rpc.crm.*"), sub("clawdbot.main.health.pings"),
 	} {
 		if err := bus.CheckGrant(sp, u); err != nil {
 			t.Errorf("%+v: %v", u, err)
@@ -41,8 +41,10 @@ func TestCheckGrant(t *testing.T) {
 		{sub("clawdbot.main.event.> q"), "must lie under"}, {sub("clawdbot.main.>.x"), "must lie under"},
 		{pub("clawdbot.main.>"), "only the gateway publishes"}, {pub("clawdbot.main.health.beat"), "only the gateway publishes"},
 		{pub("clawdbot.main.*.beat"), "only the gateway publishes"}, {pub("clawdbot.main.rescue.restart"), "only the gateway publishes"},
+		{pub("clawdbot.main.probe.browser"), "only the gateway publishes"},
 		{sub("clawdbot.main.health.ping"), "only the gateway answers"}, {sub("clawdbot.main.rescue.*"), "only the gateway answers"},
 		{sub("clawdbot.main.rescue.restart"), "only the gateway answers"},
+		{sub("clawdbot.main.probe.*"), "only the gateway answers"}, {sub("clawdbot.main.probe.browser"), "only the gateway answers"},
 	} {
 		if err := bus.CheckGrant(sp, c.user); !errors.Is(err, bus.ErrGrant) || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%+v: got %v, want %q", c.user, err, c.want)

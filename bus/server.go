@@ -131,23 +131,33 @@ func portError(text string) error {
 }
 
 // Dial returns an in-process connection as the svc user, which may do anything
-// in the profile's account. The caller closes it.
-func (s *Server) Dial() (*nats.Conn, error) { return s.dial(userSvc, s.secrets.svc) }
+// in the profile's account. The options win over the bus's own: a name for
+// `nats server report connections`, or another way in. The caller closes it.
+func (s *Server) Dial(opts ...nats.Option) (*nats.Conn, error) {
+	return s.dial(userSvc, s.secrets.svc, opts...)
+}
 
 // DialSystem returns an in-process connection to the server's own events. The
 // caller closes it.
 func (s *Server) DialSystem() (*nats.Conn, error) { return s.dial(userSys, s.secrets.sys) }
 
-func (s *Server) dial(user, password string) (*nats.Conn, error) {
+func (s *Server) dial(user, password string, opts ...nats.Option) (*nats.Conn, error) {
 	s.login.RLock()
 	defer s.login.RUnlock()
-	nc, err := nats.Connect("", nats.InProcessServer(s.ns), nats.UserInfo(user, password),
-		nats.Name("clawdbot "+user), nats.CustomInboxPrefix(inboxPrefix(user)), nats.NoReconnect())
+	own := []nats.Option{
+		nats.InProcessServer(s), nats.UserInfo(user, password), nats.Name("clawdbot " + user),
+		nats.CustomInboxPrefix(inboxPrefix(user)), nats.NoReconnect(),
+	}
+	nc, err := nats.Connect("", append(own, opts...)...)
 	if err != nil {
 		return nil, fmt.Errorf("bus: connect %s in process: %w", user, err)
 	}
 	return nc, nil
 }
+
+// InProcessConn returns a pipe to the bus on which nobody has logged in yet. It
+// makes the Server a nats.InProcessConnProvider, which others may stand before.
+func (s *Server) InProcessConn() (net.Conn, error) { return s.ns.InProcessConn() }
 
 // ClientPort is the port that NATS clients connect to.
 func (s *Server) ClientPort() int {

@@ -173,3 +173,45 @@ func TestComingAndGoingDuringUpdatesIsNoWarning(t *testing.T) {
 		}
 	}
 }
+
+// held is a way to the bus that stops for as long as a test wants.
+type held struct {
+	*bustest.Bus
+	gate sync.Mutex
+}
+
+type heldConn struct {
+	net.Conn
+	gate *sync.Mutex
+}
+
+func (h *held) InProcessConn() (net.Conn, error) {
+	c, err := h.Bus.InProcessConn()
+	return heldConn{c, &h.gate}, err
+}
+
+func (c heldConn) Write(b []byte) (int, error) {
+	c.gate.Lock()
+	defer c.gate.Unlock()
+	return c.Conn.Write(b)
+}
+
+func TestDialWithAnotherWayInAndAName(t *testing.T) {
+	h := &held{Bus: bustest.Start(t, "main")}
+	nc, err := h.Server.Dial(nats.InProcessServer(h), nats.Name("clawdbot browser"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nc.Close()
+	if nc.Opts.Name != "clawdbot browser" {
+		t.Errorf("it is called %q", nc.Opts.Name)
+	}
+	heard := listen(t, h.Conn(t), "x")
+	h.gate.Lock()
+	publish(t, nc, "x")
+	if _, err := heard.NextMsg(20 * time.Millisecond); !errors.Is(err, nats.ErrTimeout) {
+		t.Errorf("through a held pipe came %v", err)
+	}
+	h.gate.Unlock()
+	next(t, heard)
+}

@@ -6,11 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/micro"
+
+	"clawdbot/bus/subject"
 )
 
 // The error codes of the wire protocol, which travel as micro error headers.
@@ -101,9 +104,31 @@ type ServiceConfig struct {
 	Name        string // the component's name
 	Version     string // semantic version
 	Description string
-	Profile     string // bus name, shown in the metadata
+	Profile     string // bus name, shown in the metadata; required with a Probe
 	Conn        *nats.Conn
 	Endpoints   []Endpoint
+
+	// Probe does a small piece of the component's real work and says what it did;
+	// it answers subject.Space.Probe(Name), one request at a time, and has
+	// ProbeTime. nil means that nobody can ask.
+	Probe func(ctx context.Context) (did string, err error)
+}
+
+// endpoints are those of the service and the one of its probe.
+func (c ServiceConfig) endpoints() ([]Endpoint, error) {
+	if c.Probe == nil {
+		return c.Endpoints, nil
+	}
+	sp, err := subject.New(c.Profile)
+	if err != nil {
+		return nil, err
+	}
+	subj, err := sp.Probe(c.Name)
+	if err != nil {
+		return nil, err
+	}
+	p := &prober{probe: c.Probe}
+	return append(slices.Clip(c.Endpoints), Endpoint{Name: "probe", Subject: subj, Handle: p.handle}), nil
 }
 
 // maxInFlight bounds the requests of one service that run at once; more are
@@ -126,6 +151,10 @@ type Service struct {
 // Serve adds the service to the bus and returns when its subscriptions have
 // reached the server. The caller stops it before it closes the connection.
 func Serve(cfg ServiceConfig) (*Service, error) {
+	endpoints, err := cfg.endpoints()
+	if err != nil {
+		return nil, fmt.Errorf("bus service %s: %w", cfg.Name, err)
+	}
 	svc, err := micro.AddService(cfg.Conn, micro.Config{
 		Name: cfg.Name, Version: cfg.Version, Description: cfg.Description,
 		Metadata: map[string]string{"profile": cfg.Profile},
@@ -135,7 +164,7 @@ func Serve(cfg ServiceConfig) (*Service, error) {
 	}
 	s := &Service{svc: svc, conn: cfg.Conn, slots: make(chan struct{}, maxInFlight)}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
-	for _, e := range cfg.Endpoints {
+	for _, e := range endpoints {
 		if err := svc.AddEndpoint(e.Name, micro.HandlerFunc(s.dispatch(e.Handle)), micro.WithEndpointSubject(e.Subject)); err != nil {
 			return nil, errors.Join(fmt.Errorf("bus service %s: endpoint %s: %w", cfg.Name, e.Name, err), s.Stop())
 		}

@@ -44,6 +44,7 @@ func TestDebugReadsEverythingAndPublishesNothing(t *testing.T) {
 	next(t, all)
 	for _, subj := range []string{
 		"clawdbot.main.event.tick", "clawdbot.main.rpc.config.set", "clawdbot.main.in.telegram",
+		"clawdbot.main.rescue.diagnose", "clawdbot.rescue.rescue.diagnose", "clawdbot.main.rpc.rescue.repair", "clawdbot.main.probe.browser",
 		"clawdbot.main.health.beat", "clawdbot.rescue.health.beat", "_INBOX_svc.x", "_INBOX_debug.x", "other",
 	} {
 		publish(t, debug.Conn, subj)
@@ -240,7 +241,10 @@ func TestGrantToListenWidelyDoesNotReachPeers(t *testing.T) {
 		t.Fatal(err)
 	}
 	crm.refused(t, "answer pings")
+	listen(t, crm.Conn, "clawdbot.main.probe.*")
+	crm.refused(t, "answer probes")
 	publish(t, svc, b.Subjects.Ping())
+	publish(t, svc, "clawdbot.main.probe.browser")
 	publish(t, svc, "clawdbot.main.rescue.restart")
 	publish(t, svc, b.Subjects.Beat())
 	if m := next(t, seen); m.Subject != b.Subjects.Beat() {

@@ -7,7 +7,7 @@
 //	/__clawdbot__/cap/<pass>/…   a capability URL: lets a browser in, and leads to /__clawdbot__/canvas/…
 //	/__clawdbot/ws               WebSocket: "reload" to the page, {"userAction":{…}} from it
 //
-// All else is a 404 with a JSON body.
+// All else is a 404 with a JSON body. One file is our own, for the probe: .probe.
 //
 // # Who gets in
 //
@@ -15,8 +15,9 @@
 // the gateway's token as a bearer, or a cookie that a capability URL was
 // exchanged for. Such a URL comes from canvas.url, on the bus or as a method of the gateway, is good for ten
 // minutes and for nothing but the canvas; the cookie is HttpOnly, SameSite=Strict
-// and good for twelve hours. Both end with the process. They are no secret worth
-// keeping beyond that, but the gateway's token is: a page can read neither.
+// and good for twelve hours. Both end with this life of the component. They are no
+// secret worth keeping beyond that, but the gateway's token is: a page can read
+// neither.
 //
 // # Files
 //

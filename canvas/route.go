@@ -57,6 +57,8 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case path == socketPath:
 		s.serveSocket(w, r)
+	case path == filesPath+probeFile:
+		serveProbe(w)
 	case path == strings.TrimSuffix(filesPath, "/"):
 		redirectToFolder(w, r)
 	case strings.HasPrefix(path, filesPath):

@@ -52,7 +52,7 @@ func (s *Server) serveBus(version string) (err error) {
 			bus.Endpoint{Name: v.name, Subject: verb, Handle: v.handle}, bus.Endpoint{Name: "canvas-" + v.name, Subject: method, Handle: v.handle})
 	}
 	s.svc, err = bus.Serve(bus.ServiceConfig{
-		Name: name, Version: version, Description: "pages that the agent makes", Profile: s.subjects.Profile(), Conn: s.nc, Endpoints: endpoints,
+		Name: name, Version: version, Description: "pages that the agent makes", Profile: s.subjects.Profile(), Conn: s.nc, Endpoints: endpoints, Probe: s.probe,
 	})
 	return err
 }

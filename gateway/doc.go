@@ -21,5 +21,6 @@
 // # Stop
 //
 // Clients get the event shutdown and the close code 1012. One that does not
-// answer within closeGrace is cut off.
+// answer within closeGrace is cut off. The next life of the component may serve
+// the same port already; what one life ends is no news for the other's clients.
 package gateway

@@ -93,6 +93,9 @@ func (s *Server) unknownMethod(method string) *frame.Error {
 // forwardEvent sends an event of the bus to the clients.
 func (s *Server) forwardEvent(m *nats.Msg) {
 	name := s.cfg.Subjects.EventName(m.Subject)
+	if name == "shutdown" { // each life of this component tells its own clients, see stop
+		return
+	}
 	var version *frame.StateVersion
 	if name == "presence" || name == "health" {
 		v := s.stateVersion()

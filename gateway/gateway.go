@@ -22,7 +22,7 @@ import (
 )
 
 // Config configures a gateway. Listener, Subjects, Dial, Gate, Identity,
-// Version and Log are required.
+// Generation, Version and Log are required.
 type Config struct {
 	Listener net.Listener // closed by Run; when New fails it stays the caller's
 	Subjects subject.Space
@@ -32,9 +32,11 @@ type Config struct {
 	Version  string
 	Log      *slog.Logger
 
+	Generation  func() frame.Generation   // what runs now; a message on config.> says that it changed
+	Maintenance func() *frame.Maintenance // nil, and a nil answer, mean that none is announced
+
 	Ports         ports.Ports
-	Generation    frame.Generation // the config at the start; later ones are heard on the bus
-	CanvasHostURL string           // "" when there is no canvas host
+	CanvasHostURL string // "" when there is no canvas host
 	Limits        Limits
 }
 
@@ -75,7 +77,7 @@ func (c Config) validate() error {
 		missing bool
 	}{
 		{"Listener", c.Listener == nil}, {"Subjects", c.Subjects == subject.Space{}}, {"Dial", c.Dial == nil},
-		{"Gate", c.Gate == nil}, {"Identity.Profile", c.Identity.Profile == ""},
+		{"Gate", c.Gate == nil}, {"Identity.Profile", c.Identity.Profile == ""}, {"Generation", c.Generation == nil},
 		{"Version", c.Version == ""}, {"Log", c.Log == nil},
 	} {
 		if f.missing {
@@ -93,8 +95,7 @@ type Server struct {
 
 	nc      *nats.Conn
 	closed  chan struct{} // nc has drained
-	events  *nats.Subscription
-	inbox   string // where services answer a survey
+	asks    []ask         // of look
 	service *bus.Service
 	health  *bus.Health
 
@@ -104,6 +105,9 @@ type Server struct {
 	methods *directory
 	metrics *metrics
 }
+
+// ask is a method of others whose answer the gateway keeps.
+type ask struct{ subject, inbox string }
 
 // New connects to the bus and subscribes; Run serves.
 func New(cfg Config) (*Server, error) {
@@ -121,12 +125,12 @@ func New(cfg Config) (*Server, error) {
 	}
 	s := &Server{
 		cfg: cfg, host: host, started: time.Now(),
-		nc: nc, closed: make(chan struct{}), inbox: nc.NewInbox(),
-		hub: newHub(), methods: newDirectory(cfg.Subjects),
+		nc: nc, closed: make(chan struct{}),
+		hub: newHub(), methods: newDirectory(cfg.Subjects, nc.NewInbox()),
 	}
 	nc.SetClosedHandler(func(*nats.Conn) { close(s.closed) })
 	s.metrics = newMetrics(s)
-	s.state = newState(cfg.Subjects, cfg.Generation, s.metrics.beats)
+	s.state = newState(cfg.Subjects, s.metrics.beats)
 	s.http = s.newHTTP()
 	if err := s.subscribe(); err != nil {
 		nc.Close()
@@ -146,17 +150,33 @@ func (s *Server) subscribe() error {
 	if s.health, err = bus.NewHealth(s.nc, sp, s.Name()); err != nil {
 		return err
 	}
-	if s.events, err = s.nc.Subscribe(sp.Events(), s.forwardEvent); err != nil {
+	incident, err := sp.Event("incident")
+	if err != nil {
 		return err
 	}
 	for subj, hear := range map[string]nats.MsgHandler{
-		subject.AnyHealth: s.state.hearHealth,
-		sp.Kind("config"): s.state.hearConfig,
-		s.inbox:           s.methods.hear,
+		sp.Events():           s.forwardEvent,
+		subject.AnyHealth:     s.state.hearHealth,
+		sp.Kind("config"):     s.state.hearConfig,
+		incident:              s.state.hearIncident,
+		s.methods.inbox + "*": s.methods.hear,
 	} {
 		if _, err := s.nc.Subscribe(subj, hear); err != nil {
 			return err
 		}
+	}
+	for method, hear := range map[string]nats.MsgHandler{
+		"incidents.list": s.state.hearIncidents,
+		"component.list": s.state.hearComponents,
+	} {
+		a := ask{inbox: s.nc.NewInbox()}
+		if a.subject, err = sp.RPC(method); err != nil {
+			return err
+		}
+		if _, err := s.nc.Subscribe(a.inbox, hear); err != nil {
+			return err
+		}
+		s.asks = append(s.asks, a)
 	}
 	endpoints, err := s.endpoints()
 	if err != nil {
@@ -164,7 +184,7 @@ func (s *Server) subscribe() error {
 	}
 	s.service, err = bus.Serve(bus.ServiceConfig{
 		Name: s.Name(), Version: s.cfg.Version, Description: "control plane: WebSocket and HTTP on the base port",
-		Profile: sp.Profile(), Conn: s.nc, Endpoints: endpoints,
+		Profile: sp.Profile(), Conn: s.nc, Endpoints: endpoints, Probe: s.probe,
 	})
 	return err
 }
@@ -213,7 +233,7 @@ func (s *Server) Run(ctx context.Context) error {
 func (s *Server) loop(ctx context.Context, served chan struct{}) {
 	ticker := time.NewTicker(s.cfg.Limits.TickInterval)
 	defer ticker.Stop()
-	s.survey()
+	s.look()
 	for {
 		select {
 		case <-ctx.Done():
@@ -222,20 +242,27 @@ func (s *Server) loop(ctx context.Context, served chan struct{}) {
 			return
 		case <-ticker.C:
 			s.publish("tick", msg.Tick{TS: time.Now().UnixMilli()})
-			s.survey()
+			s.look()
 		case <-s.state.changed:
 			s.publish("health", s.healthNow())
-			s.survey()
+			s.look()
 		case <-s.hub.changed:
 			s.publish("presence", map[string]any{"presence": s.presence()})
 		}
 	}
 }
 
+// look asks around on the bus: who serves what, and what else is kept here.
+func (s *Server) look() {
+	s.survey()
+	for _, a := range s.asks {
+		_ = s.nc.PublishRequest(a.subject, a.inbox, nil) // fails only when the bus is gone
+	}
+}
+
 // survey asks the services on the bus what they serve.
 func (s *Server) survey() {
-	s.methods.begin()
-	_ = s.nc.PublishRequest(s.methods.survey, s.inbox, nil) // fails only when the bus is gone
+	_ = s.nc.PublishRequest(s.methods.survey, s.methods.begin(time.Now()), nil) // fails only when the bus is gone
 }
 
 func (s *Server) publish(event string, payload any) {
@@ -254,7 +281,6 @@ const stopGrace = 250 * time.Millisecond
 func (s *Server) stop(served chan struct{}) error {
 	shutdown := msg.Shutdown{Reason: "gateway stopping"}
 	var errs []error
-	errs = append(errs, s.events.Unsubscribe()) // the event reaches the clients by hub.stop
 	s.publish("shutdown", shutdown)
 	body, _ := json.Marshal(shutdown)
 	farewell, err := newEvent("shutdown", body, nil)

@@ -23,6 +23,8 @@ import (
 	"clawdbot/profile/gate"
 )
 
+func nothingRuns() frame.Generation { return frame.Generation{} }
+
 func TestNewNamesWhatIsMissing(t *testing.T) {
 	b := bustest.Start(t, "main")
 	g, err := gate.New(gate.Config{Token: token})
@@ -36,7 +38,7 @@ func TestNewNamesWhatIsMissing(t *testing.T) {
 	defer l.Close()
 	good := gateway.Config{
 		Listener: l, Subjects: b.Subjects, Dial: b.Dial, Gate: g, Version: "1.0.0", Log: slog.New(slog.DiscardHandler),
-		Identity: gateway.Identity{Profile: "main"},
+		Identity: gateway.Identity{Profile: "main"}, Generation: nothingRuns,
 	}
 	for name, remove := range map[string]func(*gateway.Config){
 		"Listener":         func(c *gateway.Config) { c.Listener = nil },
@@ -44,6 +46,7 @@ func TestNewNamesWhatIsMissing(t *testing.T) {
 		"Dial":             func(c *gateway.Config) { c.Dial = nil },
 		"Gate":             func(c *gateway.Config) { c.Gate = nil },
 		"Identity.Profile": func(c *gateway.Config) { c.Identity.Profile = "" },
+		"Generation":       func(c *gateway.Config) { c.Generation = nil },
 		"Version":          func(c *gateway.Config) { c.Version = "" },
 		"Log":              func(c *gateway.Config) { c.Log = nil },
 	} {
@@ -126,9 +129,8 @@ func TestHealthAndMetricsTellWhatWasHeard(t *testing.T) {
 	f.publish(f.must(sp.Peer("rescue")), msg.Peer{Profile: "rescue", Verdict: msg.VerdictOK, Reason: "beats", LastBeatMs: 5, Generation: 1})
 	f.publish("clawdbot.rescue.health.beat", msg.Beat{Profile: "rescue", Phase: msg.PhaseReady, Generation: 9})
 	f.publish("clawdbot.stranger.health.beat", msg.Beat{Profile: "rescue", Generation: 10})
-	f.publish(f.must(sp.Config("refused")), msg.ConfigChange{Generation: 5, Source: "file"})
-	f.publish(f.must(sp.Config("applied")), msg.ConfigChange{Generation: 6, Source: "generation", Verdict: "probation", Issues: []string{"line 3"}})
-	f.publish(f.must(sp.Config("applied")), msg.ConfigChange{Generation: 6, Source: "generation", Verdict: "good"})
+	f.generation.Store(&frame.Generation{Generation: 6, Source: "fallback", Reason: "the file has no port", Verdict: "good", Warnings: []string{"line 3"}})
+	f.publish(f.must(sp.Config("fallback")), msg.ConfigChange{Generation: 6})
 	f.publish(f.must(sp.Health("canvas")), msg.Component{Name: "canvas", State: msg.StateOK})
 	f.publish(f.must(sp.Health("canvas")), "junk")
 
@@ -147,7 +149,7 @@ func TestHealthAndMetricsTellWhatWasHeard(t *testing.T) {
 	if p := h.Peers[0]; p.Profile != "rescue" || p.Verdict != msg.VerdictOK || p.Generation != 9 || p.LastBeatMs < 0 {
 		t.Errorf("got %+v", p)
 	}
-	if g := h.Generation; g.Source != "generation" || g.Verdict != "good" || len(g.Warnings) != 1 {
+	if g := h.Generation; g.Generation != 6 || g.Source != "fallback" || g.Reason != "the file has no port" || len(g.Warnings) != 1 {
 		t.Errorf("got %+v", g)
 	}
 	if g := h.Gateway; g.PID != os.Getpid() || g.Phase != msg.PhaseReady || g.LastBeatMs < 0 || g.Clients != 1 || g.StateDir != "/p" {
@@ -287,7 +289,7 @@ func TestRunLeavesNoGoroutine(t *testing.T) {
 	ignore := goleak.IgnoreCurrent()
 	s, err := gateway.New(gateway.Config{
 		Listener: l, Subjects: b.Subjects, Dial: b.Dial, Gate: g, Version: "1.0.0", Log: slog.New(slog.DiscardHandler),
-		Identity: gateway.Identity{Profile: "main"},
+		Identity: gateway.Identity{Profile: "main"}, Generation: nothingRuns,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -323,7 +325,7 @@ func TestRunReportsALostListener(t *testing.T) {
 	}
 	s, err := gateway.New(gateway.Config{
 		Listener: l, Subjects: b.Subjects, Dial: b.Dial, Gate: g, Version: "1.0.0", Log: slog.New(slog.DiscardHandler),
-		Identity: gateway.Identity{Profile: "main"},
+		Identity: gateway.Identity{Profile: "main"}, Generation: nothingRuns,
 	})
 	if err != nil {
 		t.Fatal(err)

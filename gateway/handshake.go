@@ -111,7 +111,7 @@ func (s *Server) hello(c *session) frame.HelloOK {
 		Type:     frame.TypeHelloOK,
 		Protocol: frame.Protocol,
 		Server:   frame.Server{Version: s.cfg.Version, Host: s.host, ConnID: c.id, Profile: s.cfg.Identity.Profile},
-		Features: frame.Features{Methods: s.methods.list(), Events: ownEvents()},
+		Features: frame.Features{Methods: s.methods.list(), Events: append(ownEvents(), "incident")},
 		Snapshot: frame.Snapshot{
 			Presence: s.presence(), Health: s.healthNow(), StateVersion: s.stateVersion(), UptimeMs: s.uptime(),
 			Profile: s.cfg.Identity.Profile, ConfigPath: s.cfg.Identity.ConfigPath, StateDir: s.cfg.Identity.StateDir,

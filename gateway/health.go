@@ -9,6 +9,7 @@ import (
 
 	"clawdbot/bus/msg"
 	"clawdbot/gateway/frame"
+	"clawdbot/profile/config"
 )
 
 // mainAgent is the agent that answers when none is named, and mainKey the key
@@ -31,12 +32,11 @@ func (s *Server) healthNow() frame.Health {
 		Agents:         []frame.AgentHealth{{AgentID: mainAgent, IsDefault: true, Heartbeat: noHeartbeat(""), Sessions: noSessions()}},
 		Sessions:       noSessions(),
 
-		Profile:    s.cfg.Identity.Profile,
+		Condition:  s.condition(now),
 		Version:    s.cfg.Version,
 		Components: now.componentList(),
 		Peers:      now.peerList(),
 		Ports:      s.cfg.Ports,
-		Generation: now.generation,
 		Gateway: frame.Gateway{
 			PID: os.Getpid(), UptimeMs: s.uptime(), Phase: now.beat.Phase, Detail: now.beat.Detail,
 			LastBeatMs: -1, Clients: s.hub.count(),
@@ -49,16 +49,29 @@ func (s *Server) healthNow() frame.Health {
 	if !now.beatAt.IsZero() {
 		h.Gateway.LastBeatMs = time.Since(now.beatAt).Milliseconds()
 	}
-	if h.Generation.Warnings == nil {
-		h.Generation.Warnings = []string{}
-	}
 	h.DurationMs = time.Since(start).Milliseconds()
 	return h
 }
 
+// condition is what health and status both tell of the gateway.
+func (s *Server) condition(now heard) frame.Condition {
+	g := s.cfg.Generation()
+	if g.Warnings == nil {
+		g.Warnings = []string{}
+	}
+	c := frame.Condition{Profile: s.cfg.Identity.Profile, SafeMode: isSafe(g), Generation: g, Incidents: now.openIncidents()}
+	if s.cfg.Maintenance != nil {
+		c.Maintenance = s.cfg.Maintenance()
+	}
+	return c
+}
+
+// isSafe says whether only the bus, health and repair run.
+func isSafe(g frame.Generation) bool { return g.Source == string(config.FromSafeMode) }
+
 // statusNow is the status of a gateway without sessions, heartbeats, channels.
 func (s *Server) statusNow() frame.Status {
-	st := frame.Status{ChannelSummary: []string{}, QueuedSystemEvents: []string{}}
+	st := frame.Status{Condition: s.condition(s.state.snapshot()), ChannelSummary: []string{}, QueuedSystemEvents: []string{}}
 	st.Heartbeat.DefaultAgentID = mainAgent
 	st.Heartbeat.Agents = []frame.Heartbeat{noHeartbeat(mainAgent)}
 	st.Sessions = frame.StatusSessions{
@@ -83,6 +96,9 @@ func (s *Server) presence() []frame.Presence {
 		Host: s.host, IP: ip, Version: s.cfg.Version, Platform: runtime.GOOS,
 		Mode: "gateway", Reason: "self", TS: time.Now().UnixMilli(),
 		Text: fmt.Sprintf("Gateway: %s (%s) · clawdbot %s · mode gateway · reason self", s.host, ip, s.cfg.Version),
+	}
+	if isSafe(s.cfg.Generation()) {
+		self.Text += " · safe mode"
 	}
 	return append([]frame.Presence{self}, s.hub.presence()...)
 }

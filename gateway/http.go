@@ -48,12 +48,13 @@ func (s *Server) handler() http.Handler {
 	}))
 }
 
-// probe is what the probes answer, to anyone on the host.
-type probe struct {
-	OK      bool      `json:"ok"`
-	Profile string    `json:"profile"`
-	Phase   msg.Phase `json:"phase,omitempty"`
-	Reason  string    `json:"reason,omitempty"`
+// vitals is what healthz and readyz answer, to anyone on the host.
+type vitals struct {
+	OK       bool      `json:"ok"`
+	Profile  string    `json:"profile"`
+	Phase    msg.Phase `json:"phase,omitempty"`
+	SafeMode bool      `json:"safeMode,omitempty"`
+	Reason   string    `json:"reason,omitempty"`
 }
 
 // beatLate is the age at which the own last beat tells that the supervised
@@ -61,38 +62,42 @@ type probe struct {
 const beatLate = time.Second
 
 // serveHealthz tells whether the supervised loop beats.
-func (s *Server) serveHealthz(w http.ResponseWriter, _ *http.Request) { s.answerProbe(w, s.alive()) }
+func (s *Server) serveHealthz(w http.ResponseWriter, _ *http.Request) { s.answerVitals(w, s.alive()) }
 
-// serveReadyz tells whether the gateway takes work.
+// serveReadyz tells whether the gateway takes work: all of it, but in safe mode.
 func (s *Server) serveReadyz(w http.ResponseWriter, _ *http.Request) {
-	p := s.alive()
-	if p.OK && p.Phase != msg.PhaseReady {
-		p.OK, p.Reason = false, fmt.Sprintf("the gateway is %s", p.Phase)
+	v := s.alive()
+	switch {
+	case !v.OK:
+	case v.Phase != msg.PhaseReady:
+		v.OK, v.Reason = false, fmt.Sprintf("the gateway is %s", v.Phase)
 		if detail := s.state.snapshot().beat.Detail; detail != "" {
-			p.Reason += ": " + detail
+			v.Reason += ": " + detail
 		}
+	case v.SafeMode:
+		v.Reason = "safe mode: only the bus, health and repair run"
 	}
-	s.answerProbe(w, p)
+	s.answerVitals(w, v)
 }
 
-func (s *Server) alive() probe {
+func (s *Server) alive() vitals {
 	now := s.state.snapshot()
-	p := probe{OK: true, Profile: s.cfg.Identity.Profile, Phase: now.beat.Phase}
+	v := vitals{OK: true, Profile: s.cfg.Identity.Profile, Phase: now.beat.Phase, SafeMode: isSafe(s.cfg.Generation())}
 	switch age := time.Since(now.beatAt); {
 	case now.beatAt.IsZero():
-		p.OK, p.Reason = false, "the supervised loop has not beaten yet"
+		v.OK, v.Reason = false, "the supervised loop has not beaten yet"
 	case age > beatLate:
-		p.OK, p.Reason = false, fmt.Sprintf("the supervised loop's last beat is %d ms old", age.Milliseconds())
+		v.OK, v.Reason = false, fmt.Sprintf("the supervised loop's last beat is %d ms old", age.Milliseconds())
 	}
-	return p
+	return v
 }
 
-func (s *Server) answerProbe(w http.ResponseWriter, p probe) {
+func (s *Server) answerVitals(w http.ResponseWriter, v vitals) {
 	status := http.StatusOK
-	if !p.OK {
+	if !v.OK {
 		status = http.StatusServiceUnavailable
 	}
-	writeJSON(w, status, p)
+	writeJSON(w, status, v)
 }
 
 func (s *Server) serveRoot(w http.ResponseWriter, _ *http.Request) {

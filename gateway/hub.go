@@ -39,6 +39,13 @@ func (h *hub) add(c *session) bool {
 	return true
 }
 
+// crowded says whether no stranger is let in for now.
+func (h *hub) crowded() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.waiting >= maxHandshakes
+}
+
 func (h *hub) remove(c *session) {
 	h.mu.Lock()
 	connected := h.sessions[c]

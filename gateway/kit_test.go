@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -36,6 +37,9 @@ type fixture struct {
 	addr string
 	log  *syncBuffer
 	stop func() error
+
+	generation  atomic.Pointer[frame.Generation]
+	maintenance atomic.Pointer[frame.Maintenance]
 }
 
 type syncBuffer struct {
@@ -57,8 +61,16 @@ func (b *syncBuffer) String() string {
 
 func start(t *testing.T, limits gateway.Limits) *fixture {
 	t.Helper()
+	return begin(t, limits, func(*fixture) {})
+}
+
+// begin is start with something else on the bus before the gateway.
+func begin(t *testing.T, limits gateway.Limits, before func(*fixture)) *fixture {
+	t.Helper()
 	b := bustest.Start(t, "main")
 	f := &fixture{t: t, bus: b, nc: b.Conn(t), log: &syncBuffer{}}
+	f.generation.Store(&frame.Generation{Generation: 4, Source: "file", Verdict: "probation"})
+	before(f)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -77,7 +89,8 @@ func start(t *testing.T, limits gateway.Limits) *fixture {
 		Log:      slog.New(slog.NewTextHandler(f.log, nil)),
 		Identity: gateway.Identity{Profile: "main", ConfigPath: "/p/clawdbot.json", StateDir: "/p"},
 		Ports:    ps, Limits: limits, CanvasHostURL: "http://127.0.0.1:18793",
-		Generation: frame.Generation{Generation: 4, Source: "file", Verdict: "probation"},
+		Generation:  func() frame.Generation { return *f.generation.Load() },
+		Maintenance: f.maintenance.Load,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -43,8 +43,9 @@ func (m *metrics) request(method, code string, elapsed time.Duration) {
 
 // heardMetrics tells the gateway's state at the moment of the scrape.
 type heardMetrics struct {
-	srv                                       *Server
-	info, uptime, clients, component, verdict *prometheus.Desc
+	srv *Server
+
+	info, uptime, clients, component, verdict, incidents, restarts *prometheus.Desc
 }
 
 func newHeardMetrics(s *Server) *heardMetrics {
@@ -56,12 +57,14 @@ func newHeardMetrics(s *Server) *heardMetrics {
 		clients:   desc("clawdbot_clients", "Clients that are connected.", nil, nil),
 		component: desc("clawdbot_component_state", "1 for the state that a component is in.", []string{"component", "state"}, nil),
 		verdict:   desc("clawdbot_peer_verdict", "1 for the verdict on a peer.", []string{"peer", "verdict"}, nil),
+		incidents: desc("clawdbot_incidents_open", "Troubles of a peer that are not over.", []string{"peer", "kind"}, nil),
+		restarts:  desc("clawdbot_component_restarts_total", "Restarts of a component alone, since the gateway started.", []string{"component"}, nil),
 	}
 }
 
 // Describe implements prometheus.Collector.
 func (h *heardMetrics) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{h.info, h.uptime, h.clients, h.component, h.verdict} {
+	for _, d := range []*prometheus.Desc{h.info, h.uptime, h.clients, h.component, h.verdict, h.incidents, h.restarts} {
 		out <- d
 	}
 }
@@ -80,5 +83,11 @@ func (h *heardMetrics) Collect(out chan<- prometheus.Metric) {
 	}
 	for _, p := range now.peers {
 		gauge(h.verdict, 1, p.Profile, string(p.Verdict))
+	}
+	for of, n := range now.incidentCounts() {
+		gauge(h.incidents, float64(n), of.peer, string(of.kind))
+	}
+	for component, n := range now.restarts {
+		out <- prometheus.MustNewConstMetric(h.restarts, prometheus.CounterValue, float64(n), component)
 	}
 }

@@ -17,7 +17,7 @@ func methodScope(method string) string {
 	case "health", "logs.tail", "channels.status", "status", "models.list", "agents.list", "agent.identity.get",
 		"skills.status", "voicewake.get", "sessions.list", "sessions.preview", "cron.list", "cron.status", "cron.runs",
 		"system-presence", "last-heartbeat", "node.list", "node.describe", "chat.history",
-		"peers.list": // ours
+		"peers.list", "incidents.list", "incidents.show", "rescue.status", "component.list", "config.plan", "record.stats": // ours
 		return frame.ScopeRead
 	case "send", "agent", "agent.wait", "wake", "talk.mode", "voicewake.set", "node.invoke", "chat.send", "chat.abort",
 		"canvas.url", "canvas.status": // ours
@@ -39,7 +39,7 @@ func methodScope(method string) string {
 	return frame.ScopeAdmin
 }
 
-// ownEvents are the events that this gateway sends.
+// ownEvents are the events that this gateway sends, to everyone.
 func ownEvents() []string { return []string{"presence", "tick", "shutdown", "health"} }
 
 // eventScope returns the scope that an event needs; "" needs none.

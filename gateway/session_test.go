@@ -114,15 +114,22 @@ func TestServiceThatWentIsForgotten(t *testing.T) {
 	if err := svc.Stop(); err != nil {
 		t.Fatal(err)
 	}
-	// An answer that the service gave just before it went may come after the
-	// method was forgotten; it is forgotten again at the next call.
-	eventually(t, "the method unknown and not among the features", func() bool {
-		c.request("y", "weather.get", nil)
-		r := c.response("y")
-		c, hello := f.connect()
-		defer c.ws.CloseNow()
-		return !r.OK && strings.HasPrefix(r.Error.Message, "unknown method: weather.get") && !slices.Contains(hello.Features.Methods, "weather.get")
-	})
+	if err := f.nc.Flush(); err != nil { // the bus knows that it went
+		t.Fatal(err)
+	}
+	c.request("y", "weather.get", nil)
+	if r := c.response("y"); r.OK || !strings.HasPrefix(r.Error.Message, "unknown method: weather.get") {
+		t.Fatalf("got %s, %v", r.Payload, r.Error)
+	}
+	for range 20 { // and no answer that is under way brings it back
+		c.request("z", "nosuch", nil)
+		c.response("z")
+		other, hello := f.connect()
+		if slices.Contains(hello.Features.Methods, "weather.get") {
+			t.Fatal("the method is among the features again")
+		}
+		_ = other.ws.CloseNow()
+	}
 }
 
 func TestErrorsOfTheOwnerArrive(t *testing.T) {

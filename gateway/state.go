@@ -35,7 +35,8 @@ type heard struct {
 	beatAt     time.Time // zero before the first
 	components map[string]msg.Component
 	peers      map[string]peer
-	generation frame.Generation
+	incidents  map[string]frame.Incident // that are not over, by id
+	restarts   map[string]int            // of single components, by name
 }
 
 type peer struct {
@@ -44,8 +45,8 @@ type peer struct {
 	beatAt time.Time // when its last beat came here; zero when none did
 }
 
-func newState(sp subject.Space, g frame.Generation, beats *prometheus.CounterVec) *state {
-	return &state{space: sp, beats: beats, changed: make(chan struct{}, 1), now: heard{generation: g}}
+func newState(sp subject.Space, beats *prometheus.CounterVec) *state {
+	return &state{space: sp, beats: beats, changed: make(chan struct{}, 1)}
 }
 
 func (s *state) snapshot() heard {
@@ -149,23 +150,23 @@ func (s *state) peerBeat(name string, b msg.Beat) {
 	})
 }
 
-// hearConfig takes config.>. A refused config changes nothing that runs, and a
-// later verdict on the same generation keeps its warnings.
-func (s *state) hearConfig(m *nats.Msg) {
-	if refused, err := s.space.Config("refused"); err != nil || m.Subject == refused {
-		return
-	}
-	hear(m, func(c msg.ConfigChange) {
+// hearComponents takes the answer of component.list, for the counts that a beat
+// does not have.
+func (s *state) hearComponents(m *nats.Msg) {
+	hear(m, func(list struct{ Components []msg.ComponentInfo }) {
+		restarts := make(map[string]int, len(list.Components))
+		for _, c := range list.Components {
+			restarts[c.Name] = c.Restarts
+		}
 		s.update(func(h *heard) bool {
-			warnings := c.Issues
-			if len(warnings) == 0 && c.Generation == h.generation.Generation {
-				warnings = h.generation.Warnings
-			}
-			h.generation = frame.Generation{Generation: c.Generation, Source: c.Source, Verdict: c.Verdict, Warnings: warnings}
-			return true
+			h.restarts = restarts
+			return false
 		})
 	})
 }
+
+// hearConfig takes config.>, which tells that another generation may run.
+func (s *state) hearConfig(*nats.Msg) { s.update(func(*heard) bool { return true }) }
 
 // with returns a copy of m with one value set.
 func with[V any](m map[string]V, key string, v V) map[string]V {

@@ -47,6 +47,13 @@ type Instance struct {
 	Exe        string        `json:"exe,omitempty"`
 	Version    string        `json:"version,omitempty"`
 	Unit       string        `json:"unit,omitempty"` // service unit, when one is installed
+
+	// How the gateway was started that runs, or ran last.
+	Boot    string `json:"boot,omitempty"`    // random, one per life, as in its beats
+	Manager string `json:"manager,omitempty"` // a service.Kind; "" when nobody starts it again, as in a terminal
+	Keeper  string `json:"keeper,omitempty"`  // socket of the `clawdbot up` that keeps it, see service.Fleet
+
+	Maintenance *Maintenance `json:"maintenance,omitempty"` // nil when there is none; ask InMaintenance
 }
 
 // Alive says whether the instance's own process runs.

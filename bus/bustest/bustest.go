@@ -2,14 +2,17 @@
 package bustest
 
 import (
+	"context"
 	"log/slog"
 	"net"
 	"strconv"
 	"testing"
+	"time"
 
 	"github.com/nats-io/nats.go"
 
 	"clawdbot/bus"
+	"clawdbot/bus/msg"
 	"clawdbot/bus/subject"
 )
 
@@ -72,6 +75,9 @@ func Link(t testing.TB, x, y *Bus) {
 	}
 }
 
+// Dial returns an in-process connection as the svc user, as components dial it.
+func (b *Bus) Dial() (*nats.Conn, error) { return b.Server.Dial() }
+
 // Conn returns an in-process connection that ends with the test.
 func (b *Bus) Conn(t testing.TB) *nats.Conn {
 	t.Helper()
@@ -81,6 +87,26 @@ func (b *Bus) Conn(t testing.TB) *nats.Conn {
 	}
 	t.Cleanup(nc.Close)
 	return nc
+}
+
+// Probe asks a component for a piece of its work, as the supervisor does but
+// with more patience, for a test may run on a busy host.
+func (b *Bus) Probe(t testing.TB, component string) (msg.Probe, error) {
+	t.Helper()
+	subj, err := b.Subjects.Probe(component)
+	if err != nil {
+		t.Fatal(err)
+	}
+	nc, err := b.Dial()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nc.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	var did msg.Probe
+	err = bus.Call(ctx, nc, subj, nil, &did)
+	return did, err
 }
 
 // ConnAs returns a connection over TCP as the user, which ends with the test.

@@ -1,5 +1,7 @@
 package msg
 
+import "time"
+
 // ConfigFile is the answer of rpc.config.get, secrets left out.
 type ConfigFile struct {
 	Path         string   `json:"path"`
@@ -61,4 +63,14 @@ type LogTail struct {
 	Lines     []string `json:"lines"`
 	Truncated bool     `json:"truncated"` // there was more than asked for
 	Reset     bool     `json:"reset"`     // the file was rotated since the cursor
+}
+
+// ComponentInfo is a row of rpc.component.list.
+type ComponentInfo struct {
+	Component
+	Since      time.Time `json:"since,omitzero"`       // when its present life began
+	Restarts   int       `json:"restarts"`             // of it alone, since the gateway started
+	Probe      Probe     `json:"probe"`                // its last answer when asked for a piece of its work
+	ProbedAt   time.Time `json:"probedAt,omitzero"`    // when it was asked last
+	ProbeError string    `json:"probeError,omitempty"` // why there was no answer then
 }

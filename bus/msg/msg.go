@@ -48,7 +48,7 @@ type Beat struct {
 	Detail     string      `json:"detail,omitempty"` // what it is doing while starting or stopping
 	Components []Component `json:"components,omitempty"`
 	Generation uint64      `json:"generation"`
-	Source     string      `json:"source"` // where the config came from: file, generation, defaults, safe-mode
+	Source     string      `json:"source"` // where the config came from: file, fallback, safe
 }
 
 // Verdict is what an observer says of a peer.
@@ -84,6 +84,7 @@ type Peer struct {
 	Evidence   []Witness `json:"evidence,omitempty"`
 	PID        int       `json:"pid,omitempty"`
 	Version    string    `json:"version,omitempty"`
+	Repair     string    `json:"repair,omitempty"` // what is done to it now, and by whom
 }
 
 // In is clawdbot.<p>.in.<channel>.

@@ -24,7 +24,7 @@ func made(s Space) map[string]func(string) (string, error) {
 		"clawdbot.main.node.<v>.invoke": s.NodeInvoke, "clawdbot.main.node.<v>.event": s.NodeEvent,
 		"clawdbot.main.browser.<v>": s.Browser, "clawdbot.main.canvas.<v>": s.Canvas,
 		"clawdbot.main.health.<v>": s.Health, "clawdbot.main.health.peer.<v>": s.Peer,
-		"clawdbot.main.rescue.<v>": s.Rescue, "clawdbot.main.log.<v>": s.Log, "clawdbot.main.config.<v>": s.Config,
+		"clawdbot.main.rescue.<v>": s.Rescue, "clawdbot.main.probe.<v>": s.Probe, "clawdbot.main.log.<v>": s.Log, "clawdbot.main.config.<v>": s.Config,
 	}
 }
 

@@ -24,6 +24,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"clawdbot/bus/msg"
+	"clawdbot/profile/proc"
 )
 
 // patience bounds every wait for a condition; it is no figure.
@@ -144,6 +145,19 @@ func (m *machine) pid(name string) int {
 		m.t.Fatal(err)
 	}
 	return i.Process.PID
+}
+
+// gone waits until a process that was killed has ended.
+func (m *machine) gone(p *os.Process) {
+	m.t.Helper()
+	for deadline := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
+		if _, err := proc.Find(p.Pid); errors.Is(err, proc.ErrGone) {
+			return
+		}
+		if time.Now().After(deadline) {
+			m.t.Fatalf("process %d does not end", p.Pid)
+		}
+	}
 }
 
 // natsContext connects as `nats --context NAME` does, from the context's file.

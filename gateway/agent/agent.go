@@ -65,15 +65,17 @@ type Agent struct {
 	health   *bus.Health
 	heard    heard
 
-	store *store.Store
-	in    store.Log[inbound]
-	out   store.Log[outbound]
-	seen  store.Keyspace[sighting]
+	store  *store.Store
+	in     store.Log[inbound]
+	out    store.Log[outbound]
+	seen   store.Keyspace[sighting]
+	probes store.Keyspace[int64]
 
 	mu     sync.Mutex // guards queues and what they hold
 	queues map[string]*queue
 	wake   chan struct{} // tells Run of queues without a worker
 	prune  chan struct{} // tells Run that ids may be forgotten
+	turn   chan struct{} // unbuffered: a probe waits until Run takes it
 }
 
 // inbound is a message that waits for its answer.
@@ -105,9 +107,11 @@ func New(cfg Config) (*Agent, error) {
 		in:     store.NewLog[inbound](cfg.Store, name, "in"),
 		out:    store.NewLog[outbound](cfg.Store, name, "out"),
 		seen:   store.NewKeyspace[sighting](cfg.Store, name, "seen"),
+		probes: store.NewKeyspace[int64](cfg.Store, name, "probe"),
 		queues: map[string]*queue{},
 		wake:   make(chan struct{}, 1),
 		prune:  make(chan struct{}, 1),
+		turn:   make(chan struct{}),
 	}
 	if err := a.load(); err != nil {
 		return nil, fmt.Errorf("agent: pending messages: %w", err)
@@ -159,6 +163,7 @@ func (a *Agent) Run(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 		case <-a.wake:
+		case <-a.turn:
 		case <-a.prune:
 			if err := a.forget(time.Now()); err != nil {
 				a.log.Warn("forget old message ids", "err", err)

@@ -36,4 +36,5 @@
 //	agent/in    messages that are not answered yet
 //	agent/out   answers that are not delivered yet
 //	agent/seen  <channel>/<id> → sequence number and time
+//	agent/probe what a probe writes and takes away again
 package agent

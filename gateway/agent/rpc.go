@@ -82,7 +82,7 @@ func (a *Agent) serveBus(version string) (err error) {
 	}
 	a.svc, err = bus.Serve(bus.ServiceConfig{
 		Name: name, Version: version, Description: "takes messages, answers commands",
-		Profile: a.subjects.Profile(), Conn: a.nc, Endpoints: endpoints,
+		Profile: a.subjects.Profile(), Conn: a.nc, Endpoints: endpoints, Probe: a.probe,
 	})
 	return err
 }

@@ -33,7 +33,7 @@ func start(t *testing.T) string {
 	}
 	s, err := gateway.New(gateway.Config{
 		Listener: l, Subjects: b.Subjects, Dial: b.Dial, Gate: g, Version: "1.0.0", Log: slog.New(slog.DiscardHandler),
-		Identity: gateway.Identity{Profile: "rescue"},
+		Identity: gateway.Identity{Profile: "rescue"}, Generation: func() frame.Generation { return frame.Generation{} },
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -5,9 +5,9 @@ import (
 	"clawdbot/profile/ports"
 )
 
-// Health is the payload of the method and the event health. Profile,
-// Components, Peers, Gateway, Ports and Generation are ours. OK says that the
-// gateway is ready and none of its components failed.
+// Health is the payload of the method and the event health. Condition, Version,
+// Components, Peers, Gateway and Ports are ours. OK says that the gateway is
+// ready and none of its components failed.
 type Health struct {
 	OK               bool              `json:"ok"`
 	TS               int64             `json:"ts"`
@@ -20,13 +20,45 @@ type Health struct {
 	Agents           []AgentHealth     `json:"agents"`
 	Sessions         Sessions          `json:"sessions"`
 
-	Profile    string          `json:"profile"`
+	Condition
 	Version    string          `json:"version"`
 	Components []msg.Component `json:"components"`
 	Peers      []msg.Peer      `json:"peers"`
 	Gateway    Gateway         `json:"gateway"`
 	Ports      ports.Ports     `json:"ports"`
-	Generation Generation      `json:"generation"`
+}
+
+// Condition is what Health and Status tell beside the original's keys.
+type Condition struct {
+	Profile     string       `json:"profile"`
+	SafeMode    bool         `json:"safeMode"` // only the bus, health and repair run
+	Generation  Generation   `json:"generation"`
+	Incidents   Incidents    `json:"incidents"`
+	Maintenance *Maintenance `json:"maintenance,omitempty"` // nil while none is announced
+}
+
+// Incidents are the troubles of peers that are not over.
+type Incidents struct {
+	Open   int       `json:"open"`
+	Newest *Incident `json:"newest,omitempty"` // of the open ones; nil when there is none
+}
+
+// Incident is an open msg.Incident in short. Its method is incidents.show.
+type Incident struct {
+	ID      string            `json:"id"`
+	Peer    string            `json:"peer"`
+	Kind    msg.IncidentKind  `json:"kind"`
+	State   msg.IncidentState `json:"state"`
+	Summary string            `json:"summary"`
+	Began   int64             `json:"began"`
+}
+
+// Maintenance is announced while a human works on the gateway; its peers leave
+// it alone.
+type Maintenance struct {
+	Until  int64  `json:"until"` // Unix milliseconds
+	Reason string `json:"reason,omitempty"`
+	By     string `json:"by"`
 }
 
 // Gateway is the process that answers.
@@ -44,7 +76,8 @@ type Gateway struct {
 // Generation is the config that runs.
 type Generation struct {
 	Generation uint64   `json:"generation"`
-	Source     string   `json:"source"`
+	Source     string   `json:"source"`           // file, fallback, safe
+	Reason     string   `json:"reason,omitempty"` // why it is not the file
 	Verdict    string   `json:"verdict"`
 	Warnings   []string `json:"warnings"`
 }
@@ -78,8 +111,9 @@ type Session struct {
 	UpdatedAt int64  `json:"updatedAt"`
 }
 
-// Status is the payload of the method status.
+// Status is the payload of the method status. Condition is ours.
 type Status struct {
+	Condition
 	Heartbeat struct {
 		DefaultAgentID string      `json:"defaultAgentId"`
 		Agents         []Heartbeat `json:"agents"`

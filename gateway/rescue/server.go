@@ -1,20 +1,22 @@
-// Package rescue watches the other gateways of the host and says how they are.
+// Package rescue watches the other gateways of the host, says how they are, and
+// brings back those that do not serve.
 //
 // A verdict needs two witnesses: silence on the link alone makes a peer
 // suspect, never dead. What was not observed is unknown. An observer that was
 // late itself clears its suspicions.
+//
+// A peer in trouble has one open incident: the record of what was seen, what is
+// known of its end, and what was done. What to do is decided by decide, which is
+// pure, and done by a job, which runs beside the watch loop and under the lease of
+// the peer. The loop owns all else; it neither waits for a peer nor for the disk.
 package rescue
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
 	"net/http"
-	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -24,17 +26,36 @@ import (
 	"clawdbot/bus/msg"
 	"clawdbot/bus/subject"
 	"clawdbot/profile"
+	"clawdbot/profile/config"
+	"clawdbot/profile/store"
 )
 
-// Config configures a rescue component. All but Allowed are required.
+// Config configures a rescue component. All but Allowed and Environ are required.
 type Config struct {
 	Subjects   subject.Space
 	Dial       func() (*nats.Conn, error)
 	DialSystem func() (*nats.Conn, error) // to the bus server's own events
 	Registry   profile.Registry
 	Allowed    func(profile string) bool // whom to watch; nil means everyone
+	Settings   func() config.Rescue      // those that hold now; it must be quick
+	Store      *store.Store              // rescue/incident, rescue/hold and rescue/notice are its own
+	Hands      Hands
+	Environ    []string // of the program that is told of incidents; nil means none
 	Version    string
 	Log        *slog.Logger
+}
+
+// validate names the first required field that is not set.
+func (c Config) validate() error {
+	for name, missing := range map[string]bool{
+		"Dial": c.Dial == nil, "DialSystem": c.DialSystem == nil, "Settings": c.Settings == nil,
+		"Store": c.Store == nil, "Hands": c.Hands == nil, "Log": c.Log == nil,
+	} {
+		if missing {
+			return fmt.Errorf("rescue: Config.%s is not set", name)
+		}
+	}
+	return nil
 }
 
 // Server watches the peers.
@@ -44,28 +65,40 @@ type Server struct {
 	service  *bus.Service
 	health   *bus.Health
 	http     *http.Client
-	messages chan *nats.Msg // beats and lost links, in the order they came
-	rounds   chan round
-	lists    chan chan []msg.Peer
-	asking   sync.WaitGroup
+	event    string // the subject of incidents
+	book     *book
+	messages chan *nats.Msg       // beats and lost links, in the order they came
+	calls    chan func(time.Time) // to run in the watch loop
+	announce chan announcement    // to the operator
+	work     sync.WaitGroup       // what runs beside the loop
+	life     context.Context      // of Run, for what an operator asks for
+	began    time.Time            // when Run did
 
 	// The rest belongs to the goroutine of Run.
 	tracks    map[string]*track           // by bus name
+	dossiers  map[string]*dossier         // the same
 	instances map[string]profile.Instance // all that are registered, by bus name
+	left      map[string]*dossier         // what an earlier life of this observer knew of peers that are not watched yet
 	linked    bool                        // whether this gateway's own link is on
+	refreshed time.Time                   // when the registry was read last
 	complaint string                      // about the registry, that was logged last
+	ending    bool                        // nothing new is begun
 }
 
 // backlog is how many messages of peers wait at most; beats come four a second.
 const backlog = 1024
 
-// New subscribes to the peers' beats and serves peers.list.
+// New subscribes to the peers' beats and serves the methods of the component.
 func New(cfg Config) (*Server, error) {
+	if err := cfg.validate(); err != nil {
+		return nil, err
+	}
 	s := &Server{
-		cfg: cfg, messages: make(chan *nats.Msg, backlog), rounds: make(chan round), lists: make(chan chan []msg.Peer),
-		tracks: map[string]*track{}, instances: map[string]profile.Instance{},
+		cfg: cfg, messages: make(chan *nats.Msg, backlog), calls: make(chan func(time.Time)), announce: make(chan announcement, maxAnnounced),
+		tracks: map[string]*track{}, dossiers: map[string]*dossier{}, instances: map[string]profile.Instance{}, left: map[string]*dossier{},
 		http: &http.Client{Transport: &http.Transport{DisableKeepAlives: true, Proxy: nil}},
 	}
+	s.book = newBook(cfg.Store, s.kept)
 	if err := s.connect(); err != nil {
 		return nil, errors.Join(err, s.close())
 	}
@@ -73,6 +106,9 @@ func New(cfg Config) (*Server, error) {
 }
 
 func (s *Server) connect() (err error) {
+	if s.event, err = s.cfg.Subjects.Event("incident"); err != nil {
+		return err
+	}
 	if s.nc, err = s.cfg.Dial(); err != nil {
 		return err
 	}
@@ -88,39 +124,28 @@ func (s *Server) connect() (err error) {
 	if err := errors.Join(s.nc.Flush(), s.sys.Flush()); err != nil {
 		return fmt.Errorf("rescue: %w", err)
 	}
-	list, err := s.cfg.Subjects.RPC("peers.list")
+	if s.health, err = bus.NewHealth(s.nc, s.cfg.Subjects, s.Name()); err != nil {
+		return err
+	}
+	endpoints, err := s.endpoints()
 	if err != nil {
 		return err
 	}
 	s.service, err = bus.Serve(bus.ServiceConfig{
-		Name: s.Name(), Version: s.cfg.Version, Description: "watches the other gateways of this host",
-		Profile: s.cfg.Subjects.Profile(), Conn: s.nc,
-		Endpoints: []bus.Endpoint{{Name: "peers-list", Subject: list, Handle: s.list}},
+		Name: s.Name(), Version: s.cfg.Version, Description: "watches the other gateways of this host and brings them back",
+		Profile: s.cfg.Subjects.Profile(), Conn: s.nc, Endpoints: endpoints, Probe: s.probe,
 	})
-	if err != nil {
-		return err
-	}
-	s.health, err = bus.NewHealth(s.nc, s.cfg.Subjects, s.Name())
 	return err
 }
 
 // Name is rescue.
 func (s *Server) Name() string { return "rescue" }
 
-// PeersList is the answer of rpc.peers.list.
-type PeersList struct {
-	TS    int64      `json:"ts"`
-	Peers []msg.Peer `json:"peers"`
-}
-
-func (s *Server) list(ctx context.Context, _ *bus.Request) (any, error) {
-	reply := make(chan []msg.Peer, 1)
-	select {
-	case s.lists <- reply:
-		return PeersList{TS: time.Now().UnixMilli(), Peers: <-reply}, nil
-	case <-ctx.Done():
-		return nil, bus.Errorf(bus.CodeUnavailable, "the watch has ended")
-	}
+// probe has the watch loop take one turn.
+func (s *Server) probe(ctx context.Context) (string, error) {
+	var peers int
+	err := s.call(ctx, func(time.Time) error { peers = len(s.tracks); return nil })
+	return fmt.Sprintf("the watch loop took a turn over %d peers", peers), err
 }
 
 // lookEvery is how often the peers are judged; lookSoon is used in the moment
@@ -134,27 +159,40 @@ const (
 func (s *Server) Run(ctx context.Context) error {
 	changed, stop := s.cfg.Registry.Watch()
 	defer stop()
-	asking, cancel := context.WithCancel(ctx)
+	life, cancel := context.WithCancel(ctx)
 	defer cancel()
+	s.life, s.began = life, time.Now()
+	s.recall(s.began)
+	writing, written := context.WithCancel(context.Background()) // until nothing is put any more
+	defer written()
+	var books sync.WaitGroup
+	books.Go(func() { s.book.run(writing) })
+	s.work.Go(func() { s.courier(life) })
 	s.refresh(time.Now())
 	s.health.Set(msg.StateOK, "")
+	s.loop(life, changed)
+	cancel()
+	s.drain()
+	written()
+	books.Wait()
+	return s.close()
+}
+
+// loop is the watch loop.
+func (s *Server) loop(ctx context.Context, changed <-chan struct{}) {
 	timer := time.NewTimer(lookEvery)
 	defer timer.Stop()
 	due := time.Now().Add(lookEvery)
 	for {
 		select {
 		case <-ctx.Done():
-			cancel()
-			s.drainRounds()
-			return s.close()
+			return
 		case m := <-s.messages:
 			s.receive(m, time.Now())
-			s.look(asking, time.Now())
-		case r := <-s.rounds:
-			s.hear(r)
-			s.look(asking, time.Now())
-		case reply := <-s.lists:
-			reply <- s.peers()
+			s.look(ctx, time.Now())
+		case fn := <-s.calls:
+			fn(time.Now())
+			s.look(ctx, time.Now())
 		case <-changed:
 			s.refresh(time.Now())
 		case <-timer.C:
@@ -162,7 +200,7 @@ func (s *Server) Run(ctx context.Context) error {
 			if late := now.Sub(due); late > lateTick {
 				s.doubt(now, late)
 			}
-			next := s.look(asking, now)
+			next := s.look(ctx, now)
 			due = now.Add(next)
 			timer.Reset(next)
 			continue
@@ -174,17 +212,80 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 }
 
-// drainRounds waits for questions under way, whose answers nobody needs now.
-func (s *Server) drainRounds() {
+// background runs work beside the watch loop, and in it what work returns.
+func (s *Server) background(work func() (then func(now time.Time))) {
+	if s.ending {
+		return
+	}
+	s.work.Go(func() { s.calls <- work() })
+}
+
+// call runs fn in the watch loop and returns its error.
+func (s *Server) call(ctx context.Context, fn func(now time.Time) error) error {
+	done := make(chan error, 1)
+	select {
+	case s.calls <- func(now time.Time) { done <- fn(now) }:
+	case <-ctx.Done():
+		return bus.Errorf(bus.CodeUnavailable, "the watch has ended")
+	}
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return bus.Errorf(bus.CodeUnavailable, "the watch has ended")
+	}
+}
+
+// drain waits for what runs beside the loop. Its outcome is taken in all the
+// same: it may be what became of a repair.
+func (s *Server) drain() {
+	s.ending = true
 	done := make(chan struct{})
-	go func() { s.asking.Wait(); close(done) }()
+	go func() { s.work.Wait(); close(done) }()
 	for {
 		select {
-		case <-s.rounds:
+		case fn := <-s.calls:
+			fn(time.Now())
 		case <-done:
 			return
 		}
 	}
+}
+
+// recall takes up what an earlier life of this observer left in the store.
+func (s *Server) recall(now time.Time) {
+	all, err := s.book.all()
+	if err != nil {
+		s.cfg.Log.Error("incidents of before", "err", err)
+	}
+	for _, i := range all {
+		s.leftOf(i.Peer).recall(i, now)
+	}
+	s.book.trim(all)
+	holds, err := s.book.holds()
+	if err != nil {
+		s.cfg.Log.Error("holds of before", "err", err)
+	}
+	for peer, h := range holds {
+		s.leftOf(peer).hold = &h
+	}
+}
+
+func (s *Server) leftOf(peer string) *dossier {
+	if s.left[peer] == nil {
+		s.left[peer] = &dossier{}
+	}
+	return s.left[peer]
+}
+
+// kept tells how it goes with the writing.
+func (s *Server) kept(err error) {
+	if err != nil {
+		s.cfg.Log.Error("incidents are not kept", "err", err)
+		s.health.Set(msg.StateDegraded, err.Error())
+		return
+	}
+	s.health.Set(msg.StateOK, "")
 }
 
 func (s *Server) close() error {
@@ -198,149 +299,4 @@ func (s *Server) close() error {
 		}
 	}
 	return err
-}
-
-// receive takes in a beat or the news of a lost link.
-func (s *Server) receive(m *nats.Msg, now time.Time) {
-	if peer, ok := bus.LinkLostPeer(m.Subject); ok {
-		if t := s.tracks[peer]; t != nil {
-			t.lostLink(now)
-		}
-		return
-	}
-	var b msg.Beat
-	name := subject.BeatOf(m.Subject)
-	if err := json.Unmarshal(m.Data, &b); err != nil || b.Profile != name {
-		s.cfg.Log.Warn("a beat makes no sense", "peer", name, "err", err)
-		return
-	}
-	if t := s.tracks[name]; t != nil {
-		t.observe(b, now)
-	}
-}
-
-// refresh follows the registry: peers that came, went or moved.
-func (s *Server) refresh(now time.Time) {
-	found, err := s.cfg.Registry.ByBus(s.instances)
-	if complaint := fmt.Sprint(err); complaint != s.complaint {
-		s.complaint = complaint
-		if err != nil {
-			s.cfg.Log.Warn("host registry", "err", err)
-		}
-	}
-	s.instances = found
-	s.linked = found[s.cfg.Subjects.Profile()].LinkAddr != ""
-	for name, i := range found {
-		if s.tracks[name] == nil && s.watches(i) {
-			s.tracks[name] = newTrack(name, now)
-			s.publish(s.tracks[name])
-		}
-	}
-	maps.DeleteFunc(s.tracks, func(name string, _ *track) bool { return !s.watches(found[name]) })
-}
-
-func (s *Server) watches(i profile.Instance) bool {
-	return i.Bus != "" && i.Bus != s.cfg.Subjects.Profile() && (s.cfg.Allowed == nil || s.cfg.Allowed(i.Profile))
-}
-
-// look judges every peer, asks the silent ones and returns when to look again.
-func (s *Server) look(ctx context.Context, now time.Time) time.Duration {
-	for name, t := range s.tracks {
-		if t.wantsWitnesses(now) {
-			i := s.instances[name]
-			t.seen.witnessProcess(i, t.beat.PID, now)
-			t.seen.linkOff = i.Process.PID != 0 && (i.LinkAddr == "" || !s.linked)
-			s.question(ctx, name, t, now)
-		}
-		if t.update(now) {
-			s.say(t)
-			s.publish(t)
-		}
-	}
-	return s.nextLook(now)
-}
-
-func (s *Server) nextLook(now time.Time) time.Duration {
-	for _, t := range s.tracks {
-		if t.urgent(now) {
-			return lookSoon
-		}
-	}
-	return lookEvery
-}
-
-// question starts a round of questions unless one is under way, or was a moment
-// ago, or nothing can come of it.
-func (s *Server) question(ctx context.Context, name string, t *track, now time.Time) {
-	if t.asking || now.Sub(t.asked) < askEvery || t.seen.linkOff || t.seen.process == processGone || t.seen.process == processUnknown {
-		return
-	}
-	peer, err := subject.New(name)
-	if err != nil { // the registry only holds checked names
-		return
-	}
-	t.asking, t.asked = true, now
-	port := s.instances[name].Ports.Gateway
-	s.asking.Go(func() { s.rounds <- s.ask(ctx, peer, port, now) })
-}
-
-// hear takes in the answers of a round, unless a beat came or this observer
-// doubted itself after it was begun.
-func (s *Server) hear(r round) {
-	t := s.tracks[r.peer]
-	if t == nil {
-		return
-	}
-	t.asking = false
-	if t.since().After(r.asked) {
-		return
-	}
-	t.seen.ping, t.seen.healthz = heard(t.seen.ping, r.ping), heard(t.seen.healthz, r.healthz)
-}
-
-func (s *Server) doubt(now time.Time, late time.Duration) {
-	s.cfg.Log.Info("this observer was late and clears its suspicions", "late", late.Round(time.Millisecond))
-	for _, t := range s.tracks {
-		t.doubt(now)
-	}
-}
-
-func (s *Server) say(t *track) {
-	level := slog.LevelInfo
-	if v := t.peer.Verdict; v == msg.VerdictDown || v == msg.VerdictHung || v == msg.VerdictSuspect {
-		level = slog.LevelWarn
-	}
-	attrs := []any{"reason", t.peer.Reason}
-	if t.peer.DetectMs > 0 {
-		attrs = append(attrs, "detectMs", t.peer.DetectMs)
-	}
-	s.cfg.Log.Log(context.Background(), level, "peer "+t.name+" is "+string(t.peer.Verdict), attrs...)
-}
-
-func (s *Server) publish(t *track) {
-	subj, err := s.cfg.Subjects.Peer(t.name)
-	if err != nil { // the registry only holds checked names
-		return
-	}
-	body, err := json.Marshal(t.peer)
-	if err == nil {
-		err = s.nc.Publish(subj, body)
-	}
-	if err != nil {
-		s.cfg.Log.Warn("verdict not published", "peer", t.name, "err", err)
-	}
-}
-
-func (s *Server) peers() []msg.Peer {
-	now := time.Now()
-	list := make([]msg.Peer, 0, len(s.tracks))
-	for _, t := range s.tracks {
-		p := t.peer
-		if !t.lastLife.IsZero() {
-			p.LastBeatMs = now.Sub(t.lastLife).Milliseconds()
-		}
-		list = append(list, p)
-	}
-	slices.SortFunc(list, func(a, b msg.Peer) int { return strings.Compare(a.Profile, b.Profile) })
-	return list
 }

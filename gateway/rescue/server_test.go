@@ -3,6 +3,7 @@ package rescue
 import (
 	"context"
 	"encoding/json"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -11,6 +12,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -22,19 +24,35 @@ import (
 	"clawdbot/bus/bustest"
 	"clawdbot/bus/msg"
 	"clawdbot/profile"
+	"clawdbot/profile/config"
 	"clawdbot/profile/ports"
 	"clawdbot/profile/proc"
+	"clawdbot/profile/service"
+	"clawdbot/profile/store"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// TestMain is also a peer's process, which does nothing until it is killed or
+// the test is gone.
+func TestMain(m *testing.M) {
+	if os.Getenv(asPeer) != "" {
+		_, _ = io.Copy(io.Discard, os.Stdin)
+		return
+	}
+	goleak.VerifyTestMain(m)
+}
+
+const asPeer = "CLAWDBOT_TEST_PEER"
 
 const patience = 15 * time.Second
 
-// stage is a host on which rescue watches main: two real buses, a registry, and
-// an HTTP server for main's /healthz. Main's process is that of the test.
+// stage is a host on which rescue watches main: two real buses, a registry, a
+// store, and an HTTP server for main's /healthz. Main's process is that of the
+// test, or one that crew starts.
 type stage struct {
 	t        *testing.T
 	registry profile.Registry
+	store    *store.Store
+	hands    Hands
 	main     *bustest.Bus
 	observer *nats.Conn // on rescue's bus
 	verdicts chan msg.Peer
@@ -44,6 +62,7 @@ type stage struct {
 	asked    atomic.Int64 // how often it was asked
 	peer     profile.Instance
 	rescue   *bustest.Bus
+	settings atomic.Pointer[config.Rescue]
 }
 
 func newStage(t *testing.T) *stage {
@@ -55,6 +74,12 @@ func newStage(t *testing.T) *stage {
 		t.Fatal(err)
 	}
 	s.registry = p.Registry
+	if s.store, err = store.Open(store.Config{Dir: filepath.Join(home, "store")}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.store.Close() })
+	s.settings.Store(&config.Rescue{})
+	s.hands = idle{}
 	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		s.asked.Add(1)
 		w.WriteHeader(int(s.status.Load()))
@@ -109,17 +134,28 @@ func (s *stage) watch() {
 	if err := s.observer.Flush(); err != nil {
 		s.t.Fatal(err)
 	}
-	srv, err := New(Config{
+	s.run()
+}
+
+func (s *stage) config() Config {
+	return Config{
 		Subjects: s.rescue.Subjects, Dial: s.rescue.Dial, DialSystem: s.rescue.DialSystem, Registry: s.registry,
+		Settings: func() config.Rescue { return *s.settings.Load() }, Store: s.store, Hands: s.hands,
 		Version: "1.2.3", Log: slog.New(slog.NewTextHandler(s.t.Output(), nil)),
-	})
+	}
+}
+
+// run runs the component until the test ends, or stop is called.
+func (s *stage) run() (stop func()) {
+	s.t.Helper()
+	srv, err := New(s.config())
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- srv.Run(ctx) }()
-	s.t.Cleanup(func() {
+	stop = sync.OnceFunc(func() {
 		cancel()
 		select {
 		case err := <-ended:
@@ -130,6 +166,8 @@ func (s *stage) watch() {
 			s.t.Error("Run did not end")
 		}
 	})
+	s.t.Cleanup(stop)
+	return stop
 }
 
 // beats sends a beat of main each interval until the verdict is there.
@@ -185,17 +223,28 @@ func (s *stage) expect(want msg.Verdict, never ...msg.Verdict) msg.Peer {
 // list asks the component itself.
 func (s *stage) list() []msg.Peer {
 	s.t.Helper()
-	subj, err := s.rescue.Subjects.RPC("peers.list")
+	var l PeersList
+	s.ask("peers.list", nil, &l)
+	return l.Peers
+}
+
+// ask calls a method of the component, which must not fail.
+func (s *stage) ask(method string, in, out any) {
+	s.t.Helper()
+	if err := s.call(method, in, out); err != nil {
+		s.t.Fatalf("%s: %v", method, err)
+	}
+}
+
+func (s *stage) call(method string, in, out any) error {
+	s.t.Helper()
+	subj, err := s.rescue.Subjects.RPC(method)
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	var l PeersList
-	if err := bus.Call(ctx, s.observer, subj, nil, &l); err != nil {
-		s.t.Fatal(err)
-	}
-	return l.Peers
+	return bus.Call(ctx, s.observer, subj, in, out)
 }
 
 func (s *stage) until(what string, right func([]msg.Peer) bool) {
@@ -312,4 +361,18 @@ func TestPeerThatIsRemovedIsForgotten(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.until("main is forgotten", func(l []msg.Peer) bool { return len(l) == 1 && l[0].Profile == "third" })
+}
+
+// idle are hands that do and know nothing.
+type idle struct{}
+
+func (idle) Status(context.Context, profile.Instance) (service.Status, error) {
+	return service.Status{}, service.ErrNoManager
+}
+func (idle) Restart(context.Context, profile.Instance) error         { return service.ErrNoManager }
+func (idle) Start(context.Context, profile.Instance) error           { return service.ErrNoManager }
+func (idle) Abort(context.Context, profile.Instance) (string, error) { return "", nil }
+func (idle) Kill(context.Context, profile.Instance) error            { return nil }
+func (idle) Evidence(context.Context, profile.Instance, time.Time) Evidence {
+	return Evidence{}
 }

@@ -2,11 +2,11 @@ package rescue
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
 	"clawdbot/bus/msg"
+	"clawdbot/profile/proc"
 )
 
 // Rules of judging a peer. They bound what is promised: a suspicion within
@@ -17,6 +17,7 @@ const (
 	hungAfter    = 2 * time.Second        // silence before a hang is said, even with witnesses
 	lateTick     = 400 * time.Millisecond // an observer that is later than this doubts itself
 	oldBoots     = 4                      // boots whose late beats are still known for what they are
+	stepMax      = 5 * time.Minute        // a start that stays this long in one step does not go on
 )
 
 // testimony is what the witnesses of one peer last said.
@@ -28,6 +29,16 @@ type testimony struct {
 	another bool // the registered process is not the one that beat last
 	fresh   bool // another, that had no time to beat yet
 	linkOff bool // one of the two configs keeps them from linking
+	start   start
+}
+
+// start is what the note of a start under way tells, see profile.Starting. It
+// is zero when there is none, or one of a life that was heard of otherwise.
+type start struct {
+	process proc.Identity
+	state   processState
+	step    string
+	since   time.Time // when this observer first read of this step
 }
 
 type processState int
@@ -63,7 +74,11 @@ type track struct {
 	beat     msg.Beat
 	base     time.Time // the sender's start on our clock, as its quickest beat tells
 	boots    []string  // earlier boots
-	linkLost time.Time // zero while the link is up or was never seen
+	lies     lies
+	linkLost time.Time            // zero while the link is up or was never seen
+	readyAt  time.Time            // when this life was first seen ready, zero before
+	judged   time.Time            // since when the verdict holds
+	badSince map[string]time.Time // components that do not work
 	seen     testimony
 
 	asking bool      // a round of questions is under way
@@ -72,37 +87,61 @@ type track struct {
 
 func newTrack(name string, now time.Time) *track {
 	return &track{
-		name: name, began: now,
+		name: name, began: now, judged: now, badSince: map[string]time.Time{},
 		peer: msg.Peer{Profile: name, Verdict: msg.VerdictUnknown, Reason: "not observed yet", LastBeatMs: -1, Since: now.UnixMilli()},
 	}
 }
 
-// observe takes in a beat. It says whether the beat was new: one of an earlier
-// boot, or one that was seen, is a late copy and tells nothing.
-func (t *track) observe(b msg.Beat, now time.Time) bool {
+// observe takes in a beat. It returns what is wrong with one that is not to be
+// believed: that changes nothing. Registered is the boot that the registry names,
+// "" when that is not known.
+func (t *track) observe(b msg.Beat, registered string, now time.Time) (wrong string) {
+	wrong, rebase := t.lies.weigh(t, b, registered, now)
+	if wrong != "" {
+		return wrong
+	}
 	sent := time.Duration(b.MonoMs) * time.Millisecond
-	switch {
-	case slices.Contains(t.boots, b.Boot):
-		return false
-	case b.Boot == t.beat.Boot && b.Seq <= t.beat.Seq:
-		return false
-	case b.Boot != t.beat.Boot:
+	another := b.Boot != t.beat.Boot
+	if rebase || another {
+		t.base, t.lastLife = now.Add(-sent), time.Time{}
+	}
+	if another {
 		if t.beat.Boot != "" {
 			t.boots = append(t.boots, t.beat.Boot)
 			t.boots = t.boots[max(0, len(t.boots)-oldBoots):]
 		}
-		t.base, t.lastLife = now.Add(-sent), time.Time{}
-	case now.Add(-sent).Before(t.base):
-		t.base = now.Add(-sent)
+		t.readyAt = time.Time{}
+		clear(t.badSince)
 	}
 	// Beats that queued up arrive in a burst after a stop. Each is as old as
 	// its sender's clock says, not as new as its arrival.
+	if base := now.Add(-sent); base.Before(t.base) {
+		t.base = base
+	}
 	if life := t.base.Add(sent); life.After(t.lastLife) {
 		t.lastLife = life
 	}
 	t.beat, t.linkLost = b, time.Time{}
-	t.seen.ping, t.seen.healthz = answer{}, answer{}
-	return true
+	t.seen.ping, t.seen.healthz, t.seen.start = answer{}, answer{}, start{}
+	if b.Phase == msg.PhaseReady && t.readyAt.IsZero() {
+		t.readyAt = now
+	}
+	t.noteComponents(now)
+	return ""
+}
+
+// noteComponents keeps since when each component does not work: one that failed,
+// or whose supervisor calls it stuck. One that only lacks something is not meant.
+func (t *track) noteComponents(now time.Time) {
+	for _, c := range t.beat.Components {
+		_, known := t.badSince[c.Name]
+		switch bad := c.State == msg.StateFailed || c.State == msg.StateDegraded && strings.HasPrefix(c.Detail, "stuck"); {
+		case !bad:
+			delete(t.badSince, c.Name)
+		case !known:
+			t.badSince[c.Name] = now
+		}
+	}
 }
 
 // lostLink notes that the link to the peer broke.
@@ -122,7 +161,7 @@ func (t *track) doubt(now time.Time) {
 	}
 	t.began = now
 	t.base = now.Add(-time.Duration(t.beat.MonoMs) * time.Millisecond)
-	t.seen.ping, t.seen.healthz = answer{}, answer{}
+	t.seen.ping, t.seen.healthz, t.seen.start.since = answer{}, answer{}, now
 }
 
 // since is from when on the peer's silence counts.
@@ -161,7 +200,13 @@ func (t *track) judge(now time.Time) (msg.Verdict, string) {
 	if !t.linkLost.IsZero() {
 		noSign = "link lost"
 	}
-	switch {
+	switch starting := t.seen.start; {
+	case starting.state == processGone:
+		return msg.VerdictDown, "its process ended while it started: " + starting.step
+	case starting.state != processUnknown && now.Sub(starting.since) < stepMax:
+		return msg.VerdictStarting, starting.step
+	case starting.state != processUnknown:
+		return msg.VerdictHung, fmt.Sprintf("its start does not go on since %s: %s", short(stepMax), starting.step)
 	case t.seen.process == processGone && t.leaving():
 		return msg.VerdictStopped, "stopped in order"
 	case t.seen.process == processGone:
@@ -214,6 +259,15 @@ func (t *track) leaving() bool {
 	return t.seen.stopped || t.beat.Phase == msg.PhaseStopping && !t.seen.another
 }
 
+// failed is the process that the verdict speaks of, when it says that the peer
+// does not serve: the one that starts, or that started last, or the registered one.
+func (t *track) failed(registered proc.Identity) proc.Identity {
+	if t.seen.start.state != processUnknown {
+		return t.seen.start.process
+	}
+	return registered
+}
+
 // update judges and says whether the verdict changed.
 func (t *track) update(now time.Time) bool {
 	verdict, reason := t.judge(now)
@@ -221,6 +275,7 @@ func (t *track) update(now time.Time) bool {
 	if changed {
 		t.peer.Since = now.UnixMilli()
 		t.peer.DetectMs = 0
+		t.judged = now
 		switch verdict {
 		case msg.VerdictSuspect, msg.VerdictDown, msg.VerdictHung:
 			t.peer.DetectMs = t.sinceTrouble(now).Milliseconds()
@@ -261,6 +316,9 @@ func (t *track) evidence(now time.Time) []msg.Witness {
 		return list
 	}
 	list = append(list, msg.Witness{Name: "process", Said: t.seen.process.String()})
+	if s := t.seen.start; s.state != processUnknown {
+		list = append(list, msg.Witness{Name: "start", Said: fmt.Sprintf("%s, its process is %s", s.step, s.state)})
+	}
 	if t.seen.ping.asked {
 		list = append(list, msg.Witness{Name: "ping", Said: t.seen.ping.said})
 	}

@@ -29,26 +29,50 @@ const freshFor = 10 * time.Second
 
 // witnessProcess asks the system about the peer's registered process; beating
 // is the pid that the last beat named. It is quick enough for the watch loop.
-func (t *testimony) witnessProcess(i profile.Instance, beating int, now time.Time) {
-	t.process, t.stopped, t.fresh = processUnknown, false, false
-	t.another = i.Process.PID != 0 && i.Process.PID != beating
+func (w *testimony) witnessProcess(i profile.Instance, beating int, now time.Time) {
+	w.process, w.stopped, w.fresh = processUnknown, false, false
+	w.another = i.Process.PID != 0 && i.Process.PID != beating
 	if i.Process.PID == 0 {
-		t.stopped = !i.StoppedAt.IsZero()
+		w.stopped = !i.StoppedAt.IsZero()
 		return
 	}
-	info, err := proc.Same(i.Process)
+	if w.process = stateOf(i.Process); w.process == processAlive {
+		age := now.Sub(i.StartedAt) // negative when the wall clock was set back since
+		w.fresh = w.another && age >= 0 && age < freshFor
+	}
+}
+
+// witnessStart reads the note of a start that is under way. It says nothing while
+// the registered process runs, if that is another one: then somebody tried to
+// start the gateway twice.
+func (w *testimony) witnessStart(i profile.Instance, last msg.Beat, now time.Time) {
+	before := w.start
+	w.start = start{}
+	note, ok := profile.ReadStarting(i.StateDir)
+	switch {
+	case !ok, note.At.Before(i.StoppedAt), note.Boot == last.Boot && last.Phase != msg.PhaseStarting:
+		return
+	case note.Process != i.Process && (w.process == processAlive || w.process == processStopped):
+		return
+	}
+	w.start = start{process: note.Process, state: stateOf(note.Process), step: note.Step, since: now}
+	if before.process == note.Process && before.step == note.Step {
+		w.start.since = before.since
+	}
+}
+
+// stateOf asks the system about a process.
+func stateOf(id proc.Identity) processState {
+	info, err := proc.Same(id)
 	switch {
 	case errors.Is(err, proc.ErrGone):
-		t.process = processGone
+		return processGone
 	case err != nil:
-		t.process = processHidden
+		return processHidden
 	case info.Stopped:
-		t.process = processStopped
-	default:
-		t.process = processAlive
-		age := now.Sub(i.StartedAt) // negative when the wall clock was set back since
-		t.fresh = t.another && age >= 0 && age < freshFor
+		return processStopped
 	}
+	return processAlive
 }
 
 // round is the outcome of one round of questions to a silent peer.
@@ -64,7 +88,7 @@ func (s *Server) ask(ctx context.Context, peer subject.Space, gatewayPort int, a
 	defer cancel()
 	r := round{peer: peer.Profile(), asked: asked}
 	pinged := make(chan error, 1)
-	s.asking.Go(func() {
+	s.work.Go(func() {
 		var beat msg.Beat
 		pinged <- bus.Call(ctx, s.nc, peer.Ping(), nil, &beat)
 	})

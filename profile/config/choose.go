@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 )
 
 // Source tells where the config that runs comes from.
@@ -11,52 +12,129 @@ type Source string
 // The sources, in the order in which they are tried.
 const (
 	FromFile     Source = "file"
-	FromFallback Source = "fallback" // the last good generation
-	FromSafeMode Source = "safe"     // bus, link, health and status only, on the defaults
+	FromFallback Source = "fallback" // a generation that was good
+	FromSafeMode Source = "safe"     // bus, link, health, status and repair only, on the defaults
 )
 
 // Choice is the config to run. It always has a Loaded.
 type Choice struct {
 	Source     Source
 	Loaded     *Loaded
-	Generation uint64 // of a fallback, else 0
-	Reason     string // why it is not the file; empty for FromFile
+	Generation uint64   // of a fallback, else 0
+	Reason     string   // why it is not the file; empty for FromFile
+	Tightened  []string // what Tighten changed in Loaded.Config, a sentence each
 }
 
-// Choose decides what to run: the file if it loads, else the last good generation, else safe mode.
-// loaded and loadErr are what Load returned, lastGood is nil when there is none.
+// Directive asks for another start than that of the file.
+type Directive struct {
+	Generation uint64 // to run; 0 means the last good one
+	Safe       bool   // safe mode instead of a generation
+	BadHash    string // of the config that it stands in for; a file with another hash is tried. Empty: whatever the file is
+	Reason     string // one sentence
+	By         string // who asks
+}
+
+// Choose decides what to run: the file if it may, else the last good generation, else safe mode.
+// loaded and loadErr are what Load returned; d is nil without a directive. Its error is the store's.
 //
-// A missing file counts as lost once a generation was good: defaults in its place could be weaker
-// than what the user had set. The fallback is that generation unchanged, so auth, bind and deny
-// rules are as they were; safe mode has the defaults, which listen on loopback and need a token.
-func Choose(loaded *Loaded, loadErr error, lastGood *Generation, o Options) Choice {
-	lost := loadErr == nil && !loaded.Exists && lastGood != nil && len(lastGood.Files) > 0
-	if loadErr == nil && !lost {
+// The file may not run when it does not load, when it is a bad generation, or when a directive asks for
+// something else. A missing file counts as lost once a generation was good: defaults in its place could
+// be weaker than what the user had set. A directive that is followed makes the generation of its BadHash
+// a bad one, so that the next start does not try it either.
+//
+// Whatever runs instead of the file went through Tighten. Safe mode has the defaults, which listen on
+// loopback and need a token.
+func (g Generations) Choose(loaded *Loaded, loadErr error, d *Directive, o Options) (Choice, error) {
+	past, err := g.List()
+	if err != nil {
+		return Choice{}, err
+	}
+	choice := choose(loaded, loadErr, d, past, o)
+	if choice.Source == FromFallback && d.against(loaded) {
+		if bad, ok := newestOf(past, d.BadHash); ok && bad.Verdict != Bad {
+			_, err = g.Mark(bad.N, Bad, d.sentence())
+		}
+	}
+	return choice, err
+}
+
+// choose is Choose on the list of generations.
+func choose(loaded *Loaded, loadErr error, d *Directive, past []Generation, o Options) Choice {
+	if d.against(loaded) {
+		past = slices.DeleteFunc(slices.Clone(past), func(g Generation) bool { return g.Hash == d.BadHash })
+	}
+	good, hasGood := lastGood(past)
+	name := filepath.Base(o.Path)
+	reason := ""
+	switch {
+	case d.concerns(loaded):
+		reason = d.sentence()
+	case loadErr != nil:
+		reason = loadErr.Error()
+	case !loaded.Exists && hasGood && len(good.Files) > 0:
+		reason = fmt.Sprintf("%s is missing; write {} to it to begin with the defaults", name)
+	default:
+		if bad, ok := newestOf(past, loaded.Hash); ok && bad.Verdict == Bad {
+			reason = fmt.Sprintf("%s is %s, which is bad: %s; edit it, or try it again with config apply", name, bad, bad.Reason)
+		}
+	}
+	if reason == "" {
 		return Choice{Source: FromFile, Loaded: loaded}
 	}
-	reason := fmt.Sprintf("%s is missing; write {} to it to begin with the defaults", filepath.Base(o.Path))
-	if loadErr != nil {
-		reason = loadErr.Error()
+	f := fallback{o, loaded, reason}
+	if d.concerns(loaded) {
+		if d.Safe {
+			return f.safeMode()
+		}
+		if i := slices.IndexFunc(past, func(g Generation) bool { return g.N == d.Generation }); i >= 0 {
+			good, hasGood = past[i], true
+		}
 	}
-	if lastGood == nil {
-		return safeMode(o, reason+"; there is no good generation yet")
+	switch {
+	case !hasGood:
+		f.reason += "; there is no good generation to run instead"
+		return f.safeMode()
+	case loadErr == nil && good.Hash == loaded.Hash: // the directive asks for what the file holds
+		return Choice{Source: FromFile, Loaded: loaded}
 	}
-	fallback, err := FromGeneration(*lastGood, o)
-	if err != nil {
-		return safeMode(o, fmt.Sprintf("%s; %s no longer loads: %v", reason, lastGood, err))
-	}
-	return Choice{
-		Source:     FromFallback,
-		Loaded:     fallback,
-		Generation: lastGood.N,
-		Reason:     fmt.Sprintf("%s; running %s", reason, lastGood),
-	}
+	return f.generation(good)
 }
 
-func safeMode(o Options, reason string) Choice {
-	return Choice{
-		Source: FromSafeMode,
-		Loaded: &Loaded{Config: Default(), Path: o.Path, Hash: hash(o.Path, nil), Tree: map[string]any{}},
-		Reason: reason + "; running in safe mode: bus, link, health and status only",
+// concerns says whether the directive holds for a file as it is now.
+func (d *Directive) concerns(file *Loaded) bool {
+	return d != nil && (d.BadHash == "" || d.against(file))
+}
+
+// against says whether the directive names the file as bad.
+func (d *Directive) against(file *Loaded) bool {
+	return d != nil && file != nil && file.Hash == d.BadHash
+}
+
+func (d *Directive) sentence() string { return fmt.Sprintf("boot directive of %s: %s", d.By, d.Reason) }
+
+// fallback makes the choice when it cannot be the file.
+type fallback struct {
+	o      Options
+	file   *Loaded // what the file says, as far as it can be read; nil when it cannot
+	reason string
+}
+
+func (f fallback) generation(g Generation) Choice {
+	loaded, err := FromGeneration(g, f.o)
+	if err != nil {
+		f.reason += fmt.Sprintf("; %s no longer loads: %v", g, err)
+		return f.safeMode()
 	}
+	return f.choice(FromFallback, loaded, g.N, fmt.Sprintf("%s; running %s", f.reason, g))
+}
+
+func (f fallback) safeMode() Choice {
+	loaded := &Loaded{Config: Default(), Path: f.o.Path, Hash: hash(f.o.Path, nil), Tree: map[string]any{}}
+	return f.choice(FromSafeMode, loaded, 0, f.reason+"; running in safe mode: bus, link, health, status and repair only")
+}
+
+func (f fallback) choice(s Source, l *Loaded, n uint64, reason string) Choice {
+	c := Choice{Source: s, Loaded: l, Generation: n, Reason: reason}
+	l.Config, c.Tightened = Tighten(l.Config, f.file)
+	return c
 }

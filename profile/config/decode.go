@@ -145,9 +145,14 @@ func (d *decoder) decodeMap(n *json5.Node, v reflect.Value, tag reflect.StructTa
 			continue
 		}
 		item := reflect.New(v.Type().Elem()).Elem()
-		d.decode(e.Value, item, "", at)
+		d.decode(e.Value, item, valueTag(tag), at)
 		v.SetMapIndex(reflect.ValueOf(e.Key), item)
 	}
+}
+
+// valueTag is the tag of a map's values: format is about the keys.
+func valueTag(tag reflect.StructTag) reflect.StructTag {
+	return reflect.StructTag(`enum:"` + tag.Get("enum") + `"`)
 }
 
 // decodeEnv reads {KEY: "v", vars: {KEY: "v"}, shellEnv: …}.

@@ -24,5 +24,8 @@
 // a whole Load takes a fraction of one), know no positions, and word its errors for programmers.
 // A test holds the generated schema against such a library.
 //
+// A config that ran is a Generation. Plan tells what another one would change; Generations.Choose decides what a start
+// runs when that cannot be the file, and Tighten keeps it from being weaker than the file.
+//
 // Loaded values are not changed after Load and may be read from many goroutines.
 package config

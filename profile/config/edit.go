@@ -22,6 +22,9 @@ const lockWait = 5 * time.Second
 // ErrChanged is returned by Edit when the config is no longer the one the caller looked at.
 var ErrChanged = errors.New("the config was changed meanwhile; read it again and repeat the edit")
 
+// ErrLocked is returned by Edit when another edit does not end.
+var ErrLocked = errors.New("another command edits the config and does not end")
+
 // Edit changes the config file: it reads the file under a lock beside it (<file>.lock), hands the
 // text to change, and replaces the file in one step if the result loads. A missing file is nil text.
 //
@@ -151,7 +154,7 @@ func lock(target string) (unlock func(), err error) {
 	l := flock.New(target+".lock", flock.SetPermissions(0o600))
 	_, err = l.TryLockContext(ctx, 5*time.Millisecond)
 	if errors.Is(err, context.DeadlineExceeded) {
-		return nil, fmt.Errorf("%s is being edited by another command, which does not end", target)
+		return nil, fmt.Errorf("%s: %w", target, ErrLocked)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("lock %s: %w", target, err)

@@ -29,7 +29,7 @@ func TestDotEnvLinesThatAreNone(t *testing.T) {
 // TestDotEnvThatIsAFolder: it is one issue of the file, and does not keep the last good generation from running.
 func TestDotEnvThatIsAFolder(t *testing.T) {
 	o := write(t, map[string]string{"clawdbot.json": "{gateway: {port: 19001}}"})
-	good := Generation{N: 3, Path: o.Path, Files: []File{{o.Path, []byte("{gateway: {port: 19002}}")}}}
+	good := Generation{N: 3, Verdict: Good, Path: o.Path, Files: []File{{o.Path, []byte("{gateway: {port: 19002}}")}}}
 	if err := os.Mkdir(o.DotEnv, 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -41,7 +41,7 @@ func TestDotEnvThatIsAFolder(t *testing.T) {
 	if !reflect.DeepEqual(l.Config, Config{}) {
 		t.Errorf("a config that cannot be used: %+v", l.Config)
 	}
-	if c := Choose(l, err, &good, o); c.Source != FromFallback || c.Loaded.Config.Gateway.Port != 19002 || !strings.HasPrefix(c.Reason, want) {
+	if c := choose(l, err, nil, []Generation{good}, o); c.Source != FromFallback || c.Loaded.Config.Gateway.Port != 19002 || !strings.HasPrefix(c.Reason, want) {
 		t.Errorf("got %+v", c)
 	}
 }

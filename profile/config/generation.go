@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"time"
 
 	"github.com/rogpeppe/go-internal/diff"
@@ -59,34 +60,56 @@ var ErrNoGeneration = errors.New("no such config generation")
 type Generations struct {
 	store *store.Store
 	log   store.Log[Generation]
+	lives store.Keyspace[life]
 }
 
 // NewGenerations returns the generations in s.
 func NewGenerations(s *store.Store) Generations {
-	return Generations{s, store.NewLog[Generation](s, "config", "generation")}
+	return Generations{s, store.NewLog[Generation](s, "config", "generation"), store.NewKeyspace[life](s, "config", "running")}
 }
 
-// Record remembers a config that is about to run, on probation. When it equals the newest
-// generation it is that one, with the verdict it has.
+// Record remembers a config that is about to run, on probation. When it equals the one that ran
+// last it is that generation, with the verdict it has.
 func (g Generations) Record(l *Loaded, source Source, now time.Time) (Generation, error) {
-	var recorded Generation
+	return g.remember(generationOf(l, source, now), func(list []Generation) (Generation, bool) {
+		last, ok := latest(list)
+		return last, ok && last.Hash == l.Hash
+	})
+}
+
+// Keep remembers a text that did not run, so that it is not lost when another one is put in its
+// place. One that ran, or is kept already, is that generation; without a file there is none to keep.
+func (g Generations) Keep(l *Loaded, reason string, now time.Time) (Generation, error) {
+	if !l.Exists {
+		return Generation{}, nil
+	}
+	kept := generationOf(l, FromFile, now)
+	kept.Verdict, kept.Reason = Refused, reason
+	return g.remember(kept, func(list []Generation) (Generation, bool) { return newestOf(list, l.Hash) })
+}
+
+func generationOf(l *Loaded, source Source, now time.Time) Generation {
+	return Generation{Hash: l.Hash, Path: l.Path, Files: l.sources, Time: now.UTC(), Source: source, Verdict: Probation}
+}
+
+// remember appends a generation, unless it is there already.
+func (g Generations) remember(one Generation, there func([]Generation) (Generation, bool)) (Generation, error) {
 	err := g.store.Update(func(tx *store.Tx) error {
 		log := g.log.With(tx)
 		list, err := collect(log)
 		if err != nil {
 			return err
 		}
-		if n := len(list); n > 0 && list[n-1].Hash == l.Hash {
-			recorded = list[n-1]
+		if before, ok := there(list); ok {
+			one = before
 			return nil
 		}
-		recorded = Generation{Hash: l.Hash, Path: l.Path, Files: l.sources, Time: now.UTC(), Source: source, Verdict: Probation}
-		if recorded.N, err = log.Append(recorded); err != nil {
+		if one.N, err = log.Append(one); err != nil {
 			return err
 		}
 		return trim(log, list)
 	})
-	return recorded, err
+	return one, err
 }
 
 // trim forgets old generations, but none from the last good one on.
@@ -116,6 +139,16 @@ func (g Generations) Mark(n uint64, verdict Verdict, reason string) (Generation,
 	return marked, err
 }
 
+// Retry puts a generation back on probation, for an operator who asks for it although it was bad.
+func (g Generations) Retry(n uint64) (Generation, error) { return g.Mark(n, Probation, "") }
+
+// Bad is the newest generation with the hash if it is a bad one. It is not tried again by itself.
+func (g Generations) Bad(hash string) (Generation, bool, error) {
+	list, err := g.List()
+	found, ok := newestOf(list, hash)
+	return found, ok && found.Verdict == Bad, err
+}
+
 // Get is generation n, or ErrNoGeneration.
 func (g Generations) Get(n uint64) (Generation, error) {
 	found, err := g.log.Get(n)
@@ -123,29 +156,22 @@ func (g Generations) Get(n uint64) (Generation, error) {
 	return found, missing(n, err)
 }
 
-// Latest is the newest generation, or ErrNoGeneration.
-func (g Generations) Latest() (Generation, error) {
-	list, err := g.List()
-	if err == nil && len(list) == 0 {
-		err = ErrNoGeneration
-	}
-	if err != nil {
-		return Generation{}, err
-	}
-	return list[len(list)-1], nil
-}
+// Latest is the newest generation that ran, or ErrNoGeneration.
+func (g Generations) Latest() (Generation, error) { return g.pick(latest) }
 
-// LastGood is the newest good generation, or ErrNoGeneration.
-func (g Generations) LastGood() (Generation, error) {
+// LastGood is the newest good generation, or ErrNoGeneration. One whose text turned out bad later is not good.
+func (g Generations) LastGood() (Generation, error) { return g.pick(lastGood) }
+
+func (g Generations) pick(one func([]Generation) (Generation, bool)) (Generation, error) {
 	list, err := g.List()
 	if err != nil {
 		return Generation{}, err
 	}
-	good, ok := lastGood(list)
+	found, ok := one(list)
 	if !ok {
 		return Generation{}, ErrNoGeneration
 	}
-	return good, nil
+	return found, nil
 }
 
 // List is all generations, the oldest first.
@@ -163,13 +189,34 @@ func collect(log store.Log[Generation]) ([]Generation, error) {
 	return list, nil
 }
 
-func lastGood(list []Generation) (Generation, bool) {
-	for i := len(list) - 1; i >= 0; i-- {
-		if list[i].Verdict == Good {
-			return list[i], true
+// latest is the newest generation that ran.
+func latest(list []Generation) (Generation, bool) {
+	for _, g := range slices.Backward(list) {
+		if g.Verdict != Refused {
+			return g, true
 		}
 	}
 	return Generation{}, false
+}
+
+// lastGood is the newest good generation whose text did not turn out bad later.
+func lastGood(list []Generation) (Generation, bool) {
+	for _, g := range slices.Backward(list) {
+		if newest, _ := newestOf(list, g.Hash); g.Verdict == Good && newest.Verdict != Bad {
+			return g, true
+		}
+	}
+	return Generation{}, false
+}
+
+// newestOf is the newest generation with the hash that ran, else one that was kept.
+func newestOf(list []Generation, hash string) (found Generation, ok bool) {
+	for _, g := range list {
+		if g.Hash == hash && (!ok || g.Verdict != Refused) {
+			found, ok = g, true
+		}
+	}
+	return found, ok
 }
 
 func missing(n uint64, err error) error {

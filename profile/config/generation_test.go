@@ -109,58 +109,169 @@ func TestGenerationsAreTrimmed(t *testing.T) {
 	}
 }
 
-func TestChoose(t *testing.T) {
-	good := Generation{
-		N: 3, Path: "/c.json", Time: noon, Verdict: Good,
-		Files: []File{{"/c.json", []byte(`{gateway: {nodes: {denyCommands: ["x"]}, auth: {token: "${T}"}}}`)}},
+// kit is a store's generations, with configs given by their text.
+type kit struct {
+	Generations
+	t *testing.T
+	o Options
+}
+
+func newKit(t *testing.T) kit {
+	s := openStore(t, filepath.Join(t.TempDir(), "store"))
+	t.Cleanup(func() { _ = s.Close() })
+	return kit{NewGenerations(s), t, Options{Path: "/c.json", LookupEnv: env("T", "secret")}}
+}
+
+// record remembers a config and what became of it.
+func (k kit) record(text string, verdict Verdict) Generation {
+	k.t.Helper()
+	l, err := LoadText(k.o, []byte(text))
+	if err != nil {
+		k.t.Fatal(err)
 	}
-	o := Options{Path: "/c.json", LookupEnv: env("T", "secret")}
-	fromText := func(text string) (*Loaded, error) { return load(o, withRoot(o.Path, []byte(text))) }
-	missing := func() (*Loaded, error) {
-		return load(o, func(string) ([]byte, error) { return nil, os.ErrNotExist })
+	g, err := k.Record(l, FromFile, noon)
+	if err == nil && verdict != Probation {
+		g, err = k.Mark(g.N, verdict, "it was "+string(verdict))
 	}
-	t.Run("file", func(t *testing.T) {
-		l, err := fromText("{bus: {port: 5}}")
-		if c := Choose(l, err, &good, o); c.Source != FromFile || c.Loaded != l || c.Reason != "" {
-			t.Errorf("got %+v", c)
+	if err != nil {
+		k.t.Fatal(err)
+	}
+	return g
+}
+
+func (k kit) verdict(n uint64) Verdict {
+	k.t.Helper()
+	g, err := k.Get(n)
+	if err != nil {
+		k.t.Fatal(err)
+	}
+	return g.Verdict
+}
+
+// A crash while a generation has not proven itself makes it bad, if there is a good one.
+func TestCrashed(t *testing.T) {
+	k := newKit(t)
+	crashed := func(after time.Duration) (Generation, bool) {
+		t.Helper()
+		g, found, err := k.Crashed(noon.Add(after))
+		if err != nil {
+			t.Fatal(err)
 		}
-	})
-	t.Run("no file and nothing before", func(t *testing.T) {
-		l, err := missing()
-		if c := Choose(l, err, nil, o); c.Source != FromFile || c.Loaded.Exists {
-			t.Errorf("got %+v", c)
+		return g, found
+	}
+	begin := func(n uint64) {
+		t.Helper()
+		if err := k.Begin(n, "boot", noon); err != nil {
+			t.Fatal(err)
 		}
-	})
-	t.Run("fallback", func(t *testing.T) {
-		l, err := fromText("{\n bus: 5}")
-		c := Choose(l, err, &good, o)
-		want := "c.json:2:7: bus: must be an object (got 5); running generation 3 of 2026-05-06 12:00:00"
-		if c.Source != FromFallback || c.Generation != 3 || c.Reason != want ||
-			c.Loaded.Config.Gateway.Auth.Token != "secret" || len(c.Loaded.Config.Gateway.Nodes.DenyCommands) != 1 {
-			t.Errorf("got %+v", c)
-		}
-	})
-	t.Run("lost file", func(t *testing.T) {
-		l, err := missing()
-		c := Choose(l, err, &good, o)
-		want := "c.json is missing; write {} to it to begin with the defaults; running generation 3 of 2026-05-06 12:00:00"
-		if c.Source != FromFallback || c.Reason != want {
-			t.Errorf("got %+v", c)
-		}
-	})
-	t.Run("safe mode", func(t *testing.T) {
-		l, err := fromText("{bus: 5}")
-		c := Choose(l, err, nil, o)
-		want := "c.json:1:7: bus: must be an object (got 5); there is no good generation yet; running in safe mode: bus, link, health and status only"
-		if c.Source != FromSafeMode || c.Reason != want || !reflect.DeepEqual(c.Loaded.Config, Default()) {
-			t.Errorf("got %+v", c)
-		}
-	})
-	t.Run("fallback that no longer loads", func(t *testing.T) {
-		l, err := fromText("{bus: 5}")
-		c := Choose(l, err, &good, Options{Path: o.Path})
-		if c.Source != FromSafeMode || !strings.Contains(c.Reason, "generation 3 of 2026-05-06 12:00:00 no longer loads: c.json:1:56: gateway.auth.token: the variable T is not set") {
-			t.Errorf("got %+v", c)
-		}
-	})
+	}
+	if g, found := crashed(0); found {
+		t.Errorf("before any life: %+v", g)
+	}
+	first := k.record("{}", Probation)
+	begin(first.N)
+	if g, found := crashed(time.Second); !found || g.N != first.N || g.Verdict != Probation || k.verdict(first.N) != Probation {
+		t.Errorf("without a good one: %+v, %v", g, found)
+	}
+	if _, err := k.Mark(first.N, Good, ""); err != nil {
+		t.Fatal(err)
+	}
+	begin(first.N)
+	if g, found := crashed(time.Second); found {
+		t.Errorf("a good one: %+v", g)
+	}
+
+	second := k.record("{bus: {}}", Probation)
+	begin(second.N)
+	if err := k.End(); err != nil {
+		t.Fatal(err)
+	}
+	if g, found := crashed(time.Second); found {
+		t.Errorf("after an ordered stop: %+v", g)
+	}
+	begin(second.N)
+	begin(0) // safe mode
+	if g, found := crashed(time.Second); found {
+		t.Errorf("after it was set aside: %+v", g)
+	}
+	begin(second.N)
+	g, found := crashed(1200 * time.Millisecond)
+	want := "the gateway ended without stopping within 1.2s of beginning to run it"
+	if !found || g.N != second.N || g.Verdict != Bad || g.Reason != want || k.verdict(second.N) != Bad {
+		t.Errorf("got %+v, %v", g, found)
+	}
+	if g, found := crashed(time.Second); found {
+		t.Errorf("told twice: %+v", g)
+	}
+	if err := k.Begin(9, "boot", noon); !errors.Is(err, ErrNoGeneration) {
+		t.Errorf("got %v", err)
+	}
+	if got := crashReason(-time.Hour); got != "the gateway ended without stopping while it was on probation" {
+		t.Error(got)
+	}
+}
+
+func TestBadAndRetry(t *testing.T) {
+	k := newKit(t)
+	one, two := k.record("{}", Good), k.record("{bus: {}}", Bad)
+	if g, bad, err := k.Bad(two.Hash); !bad || g.N != two.N || err != nil {
+		t.Errorf("got %+v, %v, %v", g, bad, err)
+	}
+	if _, bad, err := k.Bad(one.Hash); bad || err != nil {
+		t.Errorf("a good one is bad: %v", err)
+	}
+	if again := k.record("{bus: {}}", Probation); again.N != two.N || again.Verdict != Bad {
+		t.Errorf("got %+v", again)
+	}
+	if g, err := k.Retry(two.N); err != nil || g.Verdict != Probation || g.Reason != "" {
+		t.Errorf("got %+v, %v", g, err)
+	}
+	if _, bad, err := k.Bad(two.Hash); bad || err != nil {
+		t.Errorf("bad after a retry: %v", err)
+	}
+	// What turned out bad later is not good any more, what was good before it is.
+	three := k.record("{}", Bad)
+	if g, err := k.LastGood(); !errors.Is(err, ErrNoGeneration) {
+		t.Errorf("got %+v, %v, though %d has the same text and is bad", g, err, three.N)
+	}
+}
+
+func TestKeep(t *testing.T) {
+	k := newKit(t)
+	ran := k.record("{}", Good)
+	broken, err := LoadText(k.o, []byte("{bus: 5}"))
+	if err == nil {
+		t.Fatal("no error")
+	}
+	kept, err := k.Keep(broken, "replaced before it ran", noon)
+	if err != nil || kept.N != 2 || kept.Verdict != Refused || string(kept.Text()) != "{bus: 5}" {
+		t.Errorf("got %+v, %v", kept, err)
+	}
+	if again, err := k.Keep(broken, "again", noon); err != nil || again.N != kept.N {
+		t.Errorf("got %+v, %v", again, err)
+	}
+	if none, err := k.Keep(&Loaded{}, "", noon); err != nil || none.N != 0 {
+		t.Errorf("kept a file that is not there: %+v, %v", none, err)
+	}
+	if last, err := k.Latest(); err != nil || last.N != ran.N {
+		t.Errorf("the last that ran is %+v, %v", last, err)
+	}
+	l, err := LoadText(k.o, []byte("{}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again, err := k.Keep(l, "", noon); err != nil || again.N != ran.N || again.Verdict != Good {
+		t.Errorf("got %+v, %v", again, err)
+	}
+	// What was kept and then runs after all is on probation as any other.
+	fixed, err := LoadText(k.o, []byte("{bus: {}}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := k.Keep(fixed, "replaced before it ran", noon); err != nil {
+		t.Fatal(err)
+	}
+	if g := k.record("{bus: {}}", Probation); g.Verdict != Probation || g.N != 4 {
+		t.Errorf("got %+v", g)
+	}
 }

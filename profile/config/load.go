@@ -34,10 +34,12 @@ type Loaded struct {
 	Hash     string         // SHA-256, hex, of the root file and its includes
 	Files    []string       // the root file and its includes, in the order read
 	Tree     map[string]any // the values as written, after $include and ${VAR}, without defaults
+	Issues   []Issue        // what refuses it; then Config is zero
 	Warnings []Issue
 	Exists   bool // false when there is no file, and all is default
 
 	sources []File
+	partial *Config // of a config with issues: what could be read, over the defaults; nil when nothing could
 }
 
 // File is one file as read.
@@ -50,6 +52,12 @@ type File struct {
 // an *Error and, for showing it, a Loaded whose Config is zero; any other error gives no Loaded.
 func Load(o Options) (*Loaded, error) {
 	return load(o, ReadFile)
+}
+
+// LoadText is Load for the config that the file would be with the text. Its includes are read from disk.
+func LoadText(o Options, text []byte) (*Loaded, error) {
+	o.Path = filepath.Clean(o.Path)
+	return load(o, withRoot(o.Path, text))
 }
 
 // load is Load with the files from read.
@@ -75,13 +83,14 @@ func load(o Options, read func(path string) ([]byte, error)) (*Loaded, error) {
 			checkRules(&cfg, tree, o.HasCredential, &r.report)
 		}
 		l.Tree, _ = tree.Value().(map[string]any)
+		l.partial = &cfg
 	}
 	l.sources, l.Hash, l.Warnings = r.files, hash(o.Path, r.files), r.warnings
 	for _, f := range r.files {
 		l.Files = append(l.Files, f.Path)
 	}
-	if len(r.errors) > 0 {
-		return l, &Error{Issues: r.errors}
+	if l.Issues = r.errors; len(l.Issues) > 0 {
+		return l, &Error{Issues: l.Issues}
 	}
 	l.Config = cfg
 	return l, nil

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -242,6 +243,13 @@ func BenchmarkLoad(b *testing.B) {
 	}
 }
 
+// credentials says whether all that differs is what a fallback takes from the newest config.
+func credentials(where []string) bool {
+	return !slices.ContainsFunc(where, func(path string) bool {
+		return !strings.HasPrefix(path, "gateway.auth.") && path != "browser.controlToken" && path != "rescue.notify"
+	})
+}
+
 func FuzzLoad(f *testing.F) {
 	f.Add([]byte(typical))
 	f.Add([]byte(`{gateway: {port: 1e400, bind: 'custom'}, env: {vars: [], shellEnv: 1}, agents: {list: [{}, null]}, a: [NaN]}`))
@@ -267,6 +275,13 @@ func FuzzLoad(f *testing.F) {
 			if _, err := json.Marshal(Redact(l.Effective())); err != nil {
 				t.Fatal(err)
 			}
+		}
+		if changes := Plan(&Loaded{Config: Default()}, l); (changes.Effect() == EffectRefused) != (err != nil) {
+			t.Fatalf("%v, but the plan is %+v", err, changes)
+		}
+		fallback, _ := Tighten(Default(), l)
+		if where := weaker(fallback, Default()); where != nil && !credentials(where) {
+			t.Fatalf("weaker in %v", where)
 		}
 	})
 }

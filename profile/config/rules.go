@@ -29,6 +29,7 @@ func checkRules(cfg *Config, root *json5.Node, hasCredential bool, to *report) {
 	}
 	r.remotes()
 	r.agents()
+	r.notify()
 	r.placeholders(root, nil, false)
 	for _, path := range []string{"gateway.auth.token", "gateway.remote.token", "browser.controlToken"} {
 		r.shortToken(path)
@@ -153,6 +154,18 @@ func (r *rules) agents() {
 			if defaults++; defaults > 1 {
 				r.at(path+".default", "duplicate", "another agent is the default already")
 			}
+		}
+	}
+}
+
+func (r *rules) notify() {
+	notify := r.cfg.Rescue.Notify
+	if len(notify.Command) > 0 && notify.Command[0] == "" {
+		r.at("rescue.notify.command[0]", "missing", "needs the program to run")
+	}
+	for i, target := range notify.Channels {
+		if target.Channel == "" || target.To == "" {
+			r.at(fmt.Sprintf("rescue.notify.channels[%d]", i), "missing", "needs channel and to")
 		}
 	}
 }

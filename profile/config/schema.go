@@ -50,7 +50,7 @@ func schemaOf(v reflect.Value, tag reflect.StructTag) *schema {
 		if v.Type() == reflect.TypeFor[Env]() {
 			return s // values may stand in vars as well
 		}
-		s.Additional = schemaOf(reflect.New(v.Type().Elem()).Elem(), "")
+		s.Additional = schemaOf(reflect.New(v.Type().Elem()).Elem(), valueTag(tag))
 		if f.pattern != "" {
 			s.Names = &schema{Pattern: f.pattern}
 		}
@@ -103,25 +103,38 @@ func plain(v reflect.Value) any {
 	case reflect.Bool:
 		return v.Bool()
 	case reflect.Struct:
-		m := map[string]any{}
+		object := map[string]any{}
 		list, _ := fields(v.Type())
 		for _, f := range list {
 			if value := plain(v.FieldByIndex(f.Index)); value != nil {
-				m[f.key] = value
+				object[f.key] = value
 			}
 		}
-		if len(m) == 0 {
+		if len(object) == 0 {
 			return nil
 		}
-		return m
-	case reflect.Int:
-		if v.Int() != 0 {
-			return v.Int()
-		}
-	case reflect.String:
-		if v.String() != "" {
-			return v.String()
-		}
+		return object
 	}
-	return nil // lists, maps and pointers have no defaults
+	if v.IsZero() {
+		return nil
+	}
+	switch v.Kind() {
+	case reflect.Pointer:
+		return plain(v.Elem())
+	case reflect.Map:
+		object := make(map[string]any, v.Len())
+		for key, value := range v.Seq2() {
+			object[key.String()] = plain(value)
+		}
+		return object
+	case reflect.Slice:
+		list := make([]any, v.Len())
+		for i := range list {
+			list[i] = plain(v.Index(i))
+		}
+		return list
+	case reflect.Int:
+		return v.Int()
+	}
+	return v.Interface()
 }

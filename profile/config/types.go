@@ -9,7 +9,11 @@ package config
 //	format   a shape checked by name: see formats in formats.go
 //	secret   "true" for a value that Redact hides
 //	refuse   "words: sentence", words of the original that are refused with that sentence
+//	reload   what a change takes: see Plan. Fields below one that has it share it
+//	security how a fallback keeps it strict: see Tighten. It holds for all fields below
 //	unused   on a blank field: keys of the original that load but do nothing here, * for any
+//
+// On a map, enum is about the values and format about the keys.
 //
 // A zero value means "not set" unless the comment says otherwise; Default says what then holds.
 
@@ -17,33 +21,33 @@ package config
 type Config struct {
 	_ struct{} `unused:"approvals audio auth bindings broadcast channels commands cron diagnostics discovery hooks media memory messages meta models nodeHost plugins record session skills talk tools ui update web wizard"`
 
-	Schema     string     `json:"$schema" doc:"Address of the JSON Schema, for editors."`
+	Schema     string     `json:"$schema" reload:"hot" doc:"Address of the JSON Schema, for editors."`
 	Gateway    Gateway    `json:"gateway" doc:"The control plane: WebSocket and HTTP on the base port."`
-	Bridge     Bridge     `json:"bridge" doc:"The TCP listener for nodes (base port + 1)."`
-	Browser    Browser    `json:"browser" doc:"Browser control (base port + 2)."`
-	CanvasHost CanvasHost `json:"canvasHost" doc:"The canvas host (base port + 4)."`
-	Bus        Bus        `json:"bus" doc:"The embedded NATS server (base port + 5 to + 8)."`
-	Rescue     Rescue     `json:"rescue" doc:"How this profile watches its peers."`
-	Agents     Agents     `json:"agents" doc:"The agents of this profile."`
+	Bridge     Bridge     `json:"bridge" reload:"bridge" doc:"The TCP listener for nodes (base port + 1)."`
+	Browser    Browser    `json:"browser" reload:"browser" doc:"Browser control (base port + 2)."`
+	CanvasHost CanvasHost `json:"canvasHost" reload:"canvas" doc:"The canvas host (base port + 4)."`
+	Bus        Bus        `json:"bus" reload:"restart: the bus carries every part" doc:"The embedded NATS server (base port + 5 to + 8)."`
+	Rescue     Rescue     `json:"rescue" reload:"hot" security:"rescue" doc:"How this profile watches its peers."`
+	Agents     Agents     `json:"agents" reload:"agent" doc:"The agents of this profile."`
 	Logging    Logging    `json:"logging" doc:"The gateway's own log."`
-	Env        Env        `json:"env" doc:"Values for ${VAR} that hold when neither the environment nor the .env file sets them: {KEY: value} or {vars: {KEY: value}}."`
+	Env        Env        `json:"env" reload:"hot" doc:"Values for ${VAR} that hold when neither the environment nor the .env file sets them: {KEY: value} or {vars: {KEY: value}}."`
 }
 
 // Gateway is the control plane. Port 0 means the profile's registered block.
 type Gateway struct {
 	_ struct{} `unused:"customBindHost tailscale"`
 
-	Mode           string       `json:"mode" enum:"local|remote" doc:"local runs a gateway here; remote makes the commands talk to gateway.remote.url."`
-	Port           int          `json:"port" min:"1" max:"65535" doc:"Base port; the other listeners derive from it. Unset: the profile's registered block."`
-	Bind           string       `json:"bind" enum:"loopback|lan|tailnet|auto" refuse:"custom: a custom address is not supported yet; use loopback, lan, tailnet or auto" doc:"Which addresses the gateway listens on. Anything but loopback needs a token or password."`
-	Auth           Auth         `json:"auth" doc:"The shared credential that every client presents."`
-	Remote         Remote       `json:"remote" doc:"The gateway that commands talk to when gateway.mode is remote."`
-	TLS            TLS          `json:"tls" doc:"TLS on the base port."`
-	ControlUI      ControlUI    `json:"controlUi" doc:"The dashboard."`
-	Reload         Reload       `json:"reload" doc:"What happens when this file changes."`
-	Nodes          NodeCommands `json:"nodes" doc:"Which commands nodes may be asked to run."`
-	HTTP           HTTP         `json:"http" doc:"Further HTTP endpoints on the base port."`
-	TrustedProxies []string     `json:"trustedProxies" format:"cidr" doc:"Addresses or CIDR ranges whose forwarding headers are believed."`
+	Mode           string       `json:"mode" reload:"restart: it decides whether a gateway runs here" enum:"local|remote" doc:"local runs a gateway here; remote makes the commands talk to gateway.remote.url."`
+	Port           int          `json:"port" reload:"restart: every port follows from it" min:"1" max:"65535" doc:"Base port; the other listeners derive from it. Unset: the profile's registered block."`
+	Bind           string       `json:"bind" reload:"gateway" security:"bind" enum:"loopback|lan|tailnet|auto" refuse:"custom: a custom address is not supported yet; use loopback, lan, tailnet or auto" doc:"Which addresses the gateway listens on. Anything but loopback needs a token or password."`
+	Auth           Auth         `json:"auth" reload:"browser,canvas,gateway" security:"auth" doc:"The shared credential that every client presents."`
+	Remote         Remote       `json:"remote" reload:"hot" doc:"The gateway that commands talk to when gateway.mode is remote."`
+	TLS            TLS          `json:"tls" reload:"gateway" security:"tls" doc:"TLS on the base port."`
+	ControlUI      ControlUI    `json:"controlUi" reload:"gateway" doc:"The dashboard."`
+	Reload         Reload       `json:"reload" reload:"hot" doc:"What happens when this file changes."`
+	Nodes          NodeCommands `json:"nodes" reload:"gateway" doc:"Which commands nodes may be asked to run."`
+	HTTP           HTTP         `json:"http" reload:"gateway" doc:"Further HTTP endpoints on the base port."`
+	TrustedProxies []string     `json:"trustedProxies" reload:"gateway" security:"common" format:"cidr" doc:"Addresses or CIDR ranges whose forwarding headers are believed."`
 }
 
 // Auth is the gateway's credential. There is no mode without one.
@@ -78,7 +82,7 @@ type TLS struct {
 type ControlUI struct {
 	_ struct{} `unused:"allowInsecureAuth dangerouslyDisableDeviceAuth"`
 
-	Enabled  bool   `json:"enabled" doc:"Serve the dashboard."`
+	Enabled  bool   `json:"enabled" security:"off" doc:"Serve the dashboard."`
 	BasePath string `json:"basePath" format:"url-path" doc:"Path prefix of the dashboard."`
 }
 
@@ -92,8 +96,8 @@ type Reload struct {
 type NodeCommands struct {
 	_ struct{} `unused:"browser"`
 
-	AllowCommands []string `json:"allowCommands" doc:"Commands allowed beyond the platform's own set."`
-	DenyCommands  []string `json:"denyCommands" doc:"Commands never sent to a node."`
+	AllowCommands []string `json:"allowCommands" security:"common" doc:"Commands allowed beyond the platform's own set."`
+	DenyCommands  []string `json:"denyCommands" security:"union" doc:"Commands never sent to a node."`
 }
 
 // HTTP holds endpoints that this gateway does not serve yet.
@@ -103,10 +107,10 @@ type HTTP struct {
 
 // Bridge is the listener for nodes. Port 0 means base + 1.
 type Bridge struct {
-	Enabled bool   `json:"enabled" doc:"Listen for nodes."`
-	Port    int    `json:"port" min:"1" max:"65535" doc:"Port. Unset: base port + 1."`
-	Bind    string `json:"bind" enum:"loopback|lan|tailnet|auto" doc:"Which addresses the bridge listens on. Anything but loopback needs a token or password."`
-	TLS     TLS    `json:"tls" doc:"TLS on the bridge."`
+	Enabled bool   `json:"enabled" security:"off" doc:"Listen for nodes."`
+	Port    int    `json:"port" reload:"bridge,gateway" min:"1" max:"65535" doc:"Port. Unset: base port + 1."`
+	Bind    string `json:"bind" security:"bind" enum:"loopback|lan|tailnet|auto" doc:"Which addresses the bridge listens on. Anything but loopback needs a token or password."`
+	TLS     TLS    `json:"tls" security:"tls" doc:"TLS on the bridge."`
 }
 
 // Browser is the browser control server. An unset Headless or NoSandbox lets the server choose
@@ -114,13 +118,13 @@ type Bridge struct {
 type Browser struct {
 	_ struct{} `unused:"evaluateEnabled"`
 
-	Enabled                   bool                      `json:"enabled" doc:"Serve browser control."`
-	ControlURL                string                    `json:"controlUrl" format:"http-url" doc:"Address of browser control. Unset: 127.0.0.1, base port + 2."`
-	ControlToken              string                    `json:"controlToken" secret:"true" doc:"Token of browser control. Unset: the gateway's."`
+	Enabled                   bool                      `json:"enabled" security:"off" doc:"Serve browser control."`
+	ControlURL                string                    `json:"controlUrl" reload:"browser,gateway" format:"http-url" doc:"Address of browser control. Unset: 127.0.0.1, base port + 2."`
+	ControlToken              string                    `json:"controlToken" security:"credential" secret:"true" doc:"Token of browser control. Unset: the gateway's."`
 	CDPURL                    string                    `json:"cdpUrl" format:"cdp-url" doc:"Address of a Chromium that already runs, for the default browser profile."`
 	ExecutablePath            string                    `json:"executablePath" doc:"The Chromium to start. Unset: the first one found."`
 	Headless                  *bool                     `json:"headless" doc:"Start without a window. Unset: when there is no display."`
-	NoSandbox                 *bool                     `json:"noSandbox" doc:"Start without Chromium's sandbox. Unset: when run as root."`
+	NoSandbox                 *bool                     `json:"noSandbox" security:"sandbox" doc:"Start without Chromium's sandbox. Unset: when run as root."`
 	AttachOnly                bool                      `json:"attachOnly" doc:"Never start a browser, only attach to one that runs."`
 	Color                     string                    `json:"color" format:"color" doc:"Accent colour of the default browser profile, #RRGGBB."`
 	DefaultProfile            string                    `json:"defaultProfile" format:"browser-profile" doc:"The browser profile used when a call names none."`
@@ -145,24 +149,24 @@ type BrowserProfile struct {
 
 // CanvasHost is the canvas file server. Port 0 means base + 4.
 type CanvasHost struct {
-	Enabled    bool   `json:"enabled" doc:"Serve the canvas."`
+	Enabled    bool   `json:"enabled" reload:"canvas,gateway" security:"off" doc:"Serve the canvas."`
 	Root       string `json:"root" doc:"Folder to serve. Unset: canvas in the workspace."`
-	Port       int    `json:"port" min:"1" max:"65535" doc:"Port. Unset: base port + 4."`
+	Port       int    `json:"port" reload:"canvas,gateway" min:"1" max:"65535" doc:"Port. Unset: base port + 4."`
 	LiveReload bool   `json:"liveReload" doc:"Reload open pages when a file changes."`
 }
 
 // Bus is the embedded NATS server. Port 0 means base + 5; MonitorPort and WebsocketPort are off when 0.
 type Bus struct {
 	Port          int         `json:"port" min:"1" max:"65535" doc:"Port for NATS clients. Unset: base port + 5."`
-	MonitorPort   int         `json:"monitorPort" min:"1" max:"65535" doc:"Port of the NATS monitoring pages. Unset: off."`
-	WebsocketPort int         `json:"websocketPort" min:"1" max:"65535" doc:"Port for NATS over WebSocket. Unset: off."`
+	MonitorPort   int         `json:"monitorPort" security:"off" min:"1" max:"65535" doc:"Port of the NATS monitoring pages. Unset: off."`
+	WebsocketPort int         `json:"websocketPort" security:"off" min:"1" max:"65535" doc:"Port for NATS over WebSocket. Unset: off."`
 	Link          Link        `json:"link" doc:"The leaf links between the profiles of this host."`
-	Remotes       []BusRemote `json:"remotes" doc:"NATS clusters that this bus joins as a leaf node."`
+	Remotes       []BusRemote `json:"remotes" security:"remotes" doc:"NATS clusters that this bus joins as a leaf node."`
 }
 
 // Link is the listener for peers. Port 0 means base + 6.
 type Link struct {
-	Enabled bool `json:"enabled" doc:"Link to the other profiles of this host."`
+	Enabled bool `json:"enabled" security:"off" doc:"Link to the other profiles of this host."`
 	Port    int  `json:"port" min:"1" max:"65535" doc:"Port. Unset: base port + 6."`
 }
 
@@ -182,11 +186,26 @@ type ClientTLS struct {
 	KeyPath  string `json:"keyPath" doc:"PEM key of the client certificate."`
 }
 
-// Rescue says whom this profile watches and what it may do about it.
+// Rescue says whom this profile watches and what it may do about it; see PolicyFor.
 // Nil Peers means every profile on the host, an empty list none.
 type Rescue struct {
-	Policy string   `json:"policy" enum:"observe|restart|repair" doc:"observe only tells; restart may restart a peer; repair may also start it on its last good configuration."`
-	Peers  []string `json:"peers" format:"profile" doc:"The profiles that are watched and may watch. Unset: every profile on this host."`
+	Policy   string            `json:"policy" enum:"observe|restart|repair" doc:"observe only tells; restart may restart a peer; repair may also start it on its last good configuration. Unset: repair for a peer that a service manager or clawdbot up runs, else observe."`
+	Policies map[string]string `json:"policies" format:"profile" enum:"observe|restart|repair" doc:"Policies for single peers, by profile."`
+	Peers    []string          `json:"peers" format:"profile" doc:"The profiles that are watched and may watch. Unset: every profile on this host."`
+	Notify   Notify            `json:"notify" doc:"Who is told of an incident."`
+}
+
+// Notify says how the operator learns of an incident. Without a Command no program runs.
+type Notify struct {
+	Command   []string       `json:"command" doc:"A program and its arguments, run without a shell, with the incident as JSON on its standard input."`
+	TimeoutMs int            `json:"timeoutMs" min:"100" max:"600000" doc:"Milliseconds that the program may take before it is ended."`
+	Channels  []NotifyTarget `json:"channels" doc:"Where the agent's channels deliver the incident."`
+}
+
+// NotifyTarget is one chat of one channel.
+type NotifyTarget struct {
+	Channel string `json:"channel" format:"token" doc:"The channel, such as telegram."`
+	To      string `json:"to" doc:"Whom the channel sends it to: a chat, number or address in its own form."`
 }
 
 // Agents are the agents of the profile.
@@ -199,7 +218,7 @@ type Agents struct {
 type AgentDefaults struct {
 	_ struct{} `unused:"*"`
 
-	Workspace string `json:"workspace" doc:"The agents' folder. Unset: the profile's workspace."`
+	Workspace string `json:"workspace" reload:"agent,canvas" doc:"The agents' folder. Unset: the profile's workspace."`
 }
 
 // Agent is one agent.
@@ -215,8 +234,8 @@ type Agent struct {
 type Logging struct {
 	_ struct{} `unused:"consoleLevel consoleStyle redactPatterns redactSensitive"`
 
-	Level string `json:"level" enum:"silent|fatal|error|warn|info|debug|trace" doc:"The least severe level that is written."`
-	File  string `json:"file" doc:"Log file. Unset: in the profile's state folder."`
+	Level string `json:"level" reload:"hot" enum:"silent|fatal|error|warn|info|debug|trace" doc:"The least severe level that is written."`
+	File  string `json:"file" reload:"restart: the log file is opened once" doc:"Log file. Unset: in the profile's state folder."`
 }
 
 // Env maps variable names to fallback values, the two spellings of the file made one.
@@ -243,7 +262,7 @@ func Default() Config {
 		},
 		CanvasHost: CanvasHost{Enabled: true, LiveReload: true},
 		Bus:        Bus{Link: Link{Enabled: true}},
-		Rescue:     Rescue{Policy: "observe"},
+		Rescue:     Rescue{Notify: Notify{TimeoutMs: 10_000}},
 		Logging:    Logging{Level: "info"},
 	}
 }

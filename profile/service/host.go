@@ -9,8 +9,12 @@ import (
 	"os"
 	"os/user"
 	"path/filepath"
+	"slices"
+	"time"
 
 	"github.com/rogpeppe/go-internal/diff"
+
+	"clawdbot/profile/config"
 )
 
 var (
@@ -53,25 +57,38 @@ type Change struct {
 
 // Status is what the manager says of a unit. Fields it does not know are zero.
 type Status struct {
-	Manager        Kind   `json:"manager"`
-	Unit           string `json:"unit"`
-	Installed      bool   `json:"installed"`
-	Active         bool   `json:"active"`  // running; for systemd also ready
-	Enabled        bool   `json:"enabled"` // starts with the user's session
-	State          string `json:"state"`   // the manager's own word: active, activating, failed, running, Ready …
-	SubState       string `json:"subState"`
-	PID            int    `json:"pid"`
-	Result         string `json:"result"`         // systemd: success, exit-code, signal, watchdog, timeout, start-limit-hit …
-	ExecMainStatus int    `json:"execMainStatus"` // exit status of the last run, or its signal's number when ExecMainCode is not exited
-	ExecMainCode   string `json:"execMainCode"`   // exited, killed, dumped; empty while it runs
-	Restarts       int    `json:"restarts"`       // by the manager since the last start by hand
-	Text           string `json:"text"`           // what the gateway last said of itself, see Notifier.Status
+	Manager        Kind      `json:"manager"`
+	Unit           string    `json:"unit"`
+	Installed      bool      `json:"installed"`
+	Active         bool      `json:"active"`  // running; for systemd also ready
+	Enabled        bool      `json:"enabled"` // starts with the user's session
+	State          string    `json:"state"`   // the manager's own word: active, activating, failed, running, Ready …; of clawdbot up: the States below
+	Since          time.Time `json:"since,omitzero"`
+	SubState       string    `json:"subState"`
+	PID            int       `json:"pid"`
+	Result         string    `json:"result"`           // systemd: success, exit-code, signal, watchdog, timeout, start-limit-hit …; of clawdbot up: the same words
+	ExecMainStatus int       `json:"execMainStatus"`   // exit status of the last run, or its signal's number when ExecMainCode is not exited
+	ExecMainCode   string    `json:"execMainCode"`     // exited, killed, dumped; empty when no run ended. systemd forgets the last run when the next one starts
+	Signal         string    `json:"signal,omitempty"` // that ended the last run: SIGKILL
+	Restarts       int       `json:"restarts"`         // by the manager since the last start by hand
+	Text           string    `json:"text"`             // what the gateway last said of itself, see Notifier.Status
 }
+
+// States of a member of a clawdbot up.
+const (
+	UpRunning = "running"
+	UpWaiting = "waiting" // to be started again
+	UpStopped = "stopped" // as it was asked to
+	UpGaveUp  = "gave-up" // it crashed or refused too often: only Start and Restart start it
+)
 
 // StartError is a unit that was started and did not get ready.
 type StartError struct{ Status Status }
 
 func (e *StartError) Error() string {
+	if e.Status.Result == "success" { // it is being started again
+		return fmt.Sprintf("%s did not get ready: it is %s", e.Status.Unit, e.Status.State)
+	}
 	return fmt.Sprintf("%s did not get ready: %s, status %d", e.Status.Unit, e.Status.Result, e.Status.ExecMainStatus)
 }
 
@@ -138,8 +155,11 @@ func New(kind Kind, env func(string) string) (*Host, error) {
 	return h, nil
 }
 
-// Render is the unit as Install would write it. It touches nothing and needs no manager.
+// Render is the unit as Install would write it. It touches nothing and needs no manager. The gateway is told who its manager is.
 func (h *Host) Render(spec Spec) (File, error) {
+	if h.kind == Up {
+		return File{}, errNoUnits
+	}
 	unit, err := h.unit(spec.Profile)
 	if err != nil {
 		return File{}, err
@@ -147,6 +167,7 @@ func (h *Host) Render(spec Spec) (File, error) {
 	if err := spec.validate(h.kind); err != nil {
 		return File{}, err
 	}
+	spec.Args = append(slices.Clone(spec.Args), "--manager", string(h.kind))
 	file := File{Path: unit.path}
 	switch h.kind {
 	case Launchd:
@@ -206,6 +227,9 @@ func (h *Host) Install(ctx context.Context, spec Spec, force bool) (Change, erro
 
 // Uninstall stops the unit, disables it and removes its file. Nothing there is Absent, not an error.
 func (h *Host) Uninstall(ctx context.Context, profile string, force bool) (Change, error) {
+	if h.kind == Up {
+		return Change{}, errNoUnits
+	}
 	unit, err := h.unit(profile)
 	if err != nil {
 		return Change{}, err
@@ -309,7 +333,7 @@ func (h *Host) lingerNotes() []string {
 
 // readUnit returns nil for a file that is not there.
 func readUnit(path string, force bool) ([]byte, error) {
-	content, err := os.ReadFile(path)
+	content, err := config.ReadFile(path) // what stands there may be a pipe
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, nil

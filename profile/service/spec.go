@@ -14,6 +14,7 @@ const (
 	Systemd  Kind = "systemd"
 	Launchd  Kind = "launchd"
 	Schtasks Kind = "schtasks"
+	Up       Kind = "up" // `clawdbot up` on any system, see Fleet
 )
 
 // Native is the manager of an operating system named as GOOS names it. Systems without one of the three get systemd, whose absence every
@@ -62,6 +63,8 @@ func Name(kind Kind, profile string) (string, error) {
 			return "Clawdbot Gateway", nil
 		}
 		return "Clawdbot Gateway (" + profile + ")", nil
+	case Up:
+		return profile, nil
 	default:
 		if !named {
 			return "clawdbot-gateway.service", nil

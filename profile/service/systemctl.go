@@ -7,6 +7,8 @@ import (
 	"os/exec"
 	"strconv"
 	"strings"
+	"syscall"
+	"time"
 )
 
 // systemctl steers the user's instance of systemd.
@@ -27,7 +29,7 @@ func (s systemctl) call(ctx context.Context, args ...string) (string, error) {
 
 func (s systemctl) status(ctx context.Context, f unitFile) (Status, error) {
 	out, err := s.call(ctx, "show", f.name,
-		"--property=LoadState,ActiveState,SubState,UnitFileState,MainPID,Result,ExecMainCode,ExecMainStatus,NRestarts,StatusText")
+		"--property=LoadState,ActiveState,SubState,UnitFileState,MainPID,Result,ExecMainCode,ExecMainStatus,NRestarts,StatusText,StateChangeTimestamp")
 	if err != nil {
 		return Status{}, err
 	}
@@ -40,7 +42,7 @@ func (s systemctl) status(ctx context.Context, f unitFile) (Status, error) {
 		n, _ := strconv.Atoi(props[key]) // a property that an older systemd lacks is 0
 		return n
 	}
-	return Status{
+	status := Status{
 		Unit:           f.name,
 		Installed:      props["LoadState"] != "not-found",
 		Active:         props["ActiveState"] == "active",
@@ -53,7 +55,12 @@ func (s systemctl) status(ctx context.Context, f unitFile) (Status, error) {
 		ExecMainCode:   map[string]string{"1": "exited", "2": "killed", "3": "dumped"}[props["ExecMainCode"]], // CLD_… of waitid(2)
 		Restarts:       number("NRestarts"),
 		Text:           props["StatusText"],
-	}, nil
+	}
+	if status.ExecMainCode == "killed" || status.ExecMainCode == "dumped" {
+		status.Signal = SignalName(syscall.Signal(status.ExecMainStatus))
+	}
+	status.Since, _ = time.Parse("Mon 2006-01-02 15:04:05 MST", props["StateChangeTimestamp"]) // in UTC, see newTool; empty for a unit that never ran
+	return status, nil
 }
 
 func (s systemctl) adopt(ctx context.Context, f unitFile) error {
@@ -92,7 +99,8 @@ func (s systemctl) begin(ctx context.Context, verb string, f unitFile) error {
 		return err
 	}
 	status, statusErr := s.status(ctx, f)
-	if statusErr != nil || status.Result == "success" {
+	failed := status.Result != "success" || strings.Contains(err.Error(), "Job for ") // by now it may be at its next start
+	if statusErr != nil || !failed {
 		return err
 	}
 	return &StartError{Status: status}

@@ -206,7 +206,7 @@ func TestJourney(t *testing.T) {
 		t.Errorf("after start: %+v", first)
 	}
 	saw := r.seen()
-	if want := append([]string{r.spec.Exe}, r.spec.Args...); !slices.Equal(saw.Args, want) {
+	if want := slices.Concat([]string{r.spec.Exe}, r.spec.Args, []string{"--manager", "systemd"}); !slices.Equal(saw.Args, want) {
 		t.Errorf("started with %q, want %q", saw.Args, want)
 	}
 	if i := slices.IndexFunc(saw.Env, func(v string) bool { return strings.HasPrefix(v, "CLAWDBOT_") }); i >= 0 {
@@ -336,6 +336,20 @@ func TestKilledIsRestarted(t *testing.T) {
 	}
 	s := r.await("restarted", func(s Status) bool { return s.Active && s.PID != pid })
 	if s.Restarts != 1 {
+		t.Errorf("got %+v", s)
+	}
+}
+
+func TestHowItEnded(t *testing.T) {
+	r := newRig(t, "well")
+	r.dropIn("Restart=no\n")
+	r.install(false)
+	r.start()
+	if err := syscall.Kill(r.status().PID, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	s := r.await("failed", func(s Status) bool { return s.State == "failed" })
+	if s.Signal != "SIGKILL" || s.ExecMainCode != "killed" || s.ExecMainStatus != 9 || time.Since(s.Since).Abs() > time.Minute {
 		t.Errorf("got %+v", s)
 	}
 }

@@ -21,7 +21,7 @@ var toolEnv = []string{
 const toolLimit = 90 * time.Second
 
 func newTool(env func(string) string) runTool {
-	vars := []string{"LC_ALL=C"} // the texts we look for must not be translated
+	vars := []string{"LC_ALL=C", "TZ=UTC"} // the texts we look for must not be translated, nor the times that we read
 	for _, key := range toolEnv {
 		if value := env(key); value != "" {
 			vars = append(vars, key+"="+value)

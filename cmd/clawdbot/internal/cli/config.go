@@ -25,6 +25,7 @@ could not be used. Paths are written with dots and brackets:
   gateway.port    agents.list[0].id    browser.profiles["my-name"].color`,
 	},
 		newConfigGetCmd(a, &asJSON), newConfigSetCmd(a, &asJSON), newConfigUnsetCmd(a, &asJSON), newConfigValidateCmd(a, &asJSON),
+		newConfigPlanCmd(a, &asJSON), newConfigApplyCmd(a, &asJSON),
 		newConfigSchemaCmd(a), newConfigPathCmd(a, &asJSON), newConfigFileCmd(a, &asJSON),
 		newConfigGenerationsCmd(a, &asJSON), newConfigDiffCmd(a, &asJSON),
 	)
@@ -138,7 +139,7 @@ func (a *app) runConfigValidate(asJSON bool) error {
 	loaded, err := p.Load()
 	var invalid *config.Error
 	if err != nil && !errors.As(err, &invalid) {
-		return err
+		return &exitError{exitConfig, err, ""}
 	}
 	report := struct {
 		Path     string         `json:"path"`

@@ -79,11 +79,12 @@ func (a *app) runConfigEdit(ctx context.Context, path string, asJSON bool, edit 
 	if !isSetUp(p) { // else a slip in the name would make a profile
 		return notSetUp(p, exitConfig)
 	}
+	before, _ := p.Load() // what is wrong with it the edit tells
 	loaded, err := edit(p.ConfigOptions())
 	if loaded == nil {
 		return editRefused(p, path, err)
 	}
-	defer a.sayRestart(ctx, p)
+	defer a.sayEffect(ctx, p, before, loaded)
 	if err != nil { // written, but what was wrong before still is
 		a.warn("still wrong: " + err.Error())
 	}
@@ -117,6 +118,23 @@ func (a *app) runConfigEdit(ctx context.Context, path string, asJSON bool, edit 
 	return nil
 }
 
+// sayEffect tells what an edit does to the gateway of the profile, when it runs
+// and can use both the config before and the one after.
+func (a *app) sayEffect(ctx context.Context, p profile.Profile, before, after *config.Loaded) {
+	if _, alive, err := running(p); err != nil || !alive || before == nil || len(before.Issues)+len(after.Issues) > 0 {
+		return
+	}
+	changes := config.Plan(before, after)
+	effect, waits := before.Config.Gateway.Reload.Does(changes.Effect())
+	switch {
+	case waits != "":
+		a.progress("%s", waits)
+		fmt.Fprintf(a.Err, "%s %s\n", a.pen(a.Err).dim("try:"), a.restartOf(ctx, p))
+	case effect != config.EffectNone:
+		a.progress("the running gateway %s", whatHappens(effect, changes))
+	}
+}
+
 // isSet says whether the files themselves hold a value at the path.
 func isSet(loaded *config.Loaded, path string) bool {
 	steps, _ := json5.ParsePath(path) // it was read before
@@ -141,6 +159,8 @@ func editRefused(p profile.Profile, path string, err error) error {
 		return &exitError{exitUsage, err, ""}
 	case errors.Is(err, config.ErrChanged):
 		return &exitError{exitTryAgain, err, p.Command("config file --json")}
+	case errors.Is(err, config.ErrLocked):
+		return &exitError{exitTryAgain, err, ""}
 	}
 	return err
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -21,8 +22,10 @@ func newConfigGenerationsCmd(a *app, asJSON *bool) *cobra.Command {
 		Use:   "generations",
 		Short: "The configs that ran, and what became of each",
 		Long: `generations lists every config that the gateway ran. A new one is on probation
-until every component has been healthy for a while, then it is good. When the
-file cannot be used, the gateway runs the last good one instead.`,
+until every component has been healthy for a while, then it is good. One that
+failed is bad, with the reason, and is not tried again until the file changes;
+refused ones never ran. When the file cannot be used or is bad, the gateway runs
+the last good one instead.`,
 		Args: takes(),
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.runGenerations(cmd.Context(), *asJSON) },
 	}
@@ -78,7 +81,7 @@ func (a *app) runGenerations(ctx context.Context, asJSON bool) error {
 	for _, r := range rows {
 		note := r.Reason
 		if r.Running {
-			note = pen.good("running")
+			note = strings.TrimSuffix(pen.good("running")+"; "+note, "; ")
 		}
 		t.row(strconv.FormatUint(r.N, 10), r.Time.Local().Format(time.DateTime), pen.state(string(r.Verdict)), r.Hash[:min(12, len(r.Hash))], note)
 	}

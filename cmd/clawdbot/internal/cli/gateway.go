@@ -18,6 +18,8 @@ type gatewayOptions struct {
 	port      int
 	portGiven bool
 	force     bool
+	manager   string // who starts it again, see profile.Instance
+	keeper    string
 }
 
 func newGatewayCmd(a *app) *cobra.Command {
@@ -42,6 +44,11 @@ With a verb it manages the gateway's service instead.`,
 	verb := &cobra.Command{Use: "run", Short: "Run the gateway in the foreground", Args: cobra.NoArgs}
 	verbFlags := runFlags(verb)
 	verb.RunE = func(cmd *cobra.Command, _ []string) error { return runGateway(cmd, a, *verbFlags) }
+	verb.Flags().StringVar(&verbFlags.manager, "manager", "", "who starts the gateway again after a crash")
+	verb.Flags().StringVar(&verbFlags.keeper, "keeper", "", "socket of the clawdbot up that keeps it")
+	for _, internal := range []string{"manager", "keeper"} {
+		_ = verb.Flags().MarkHidden(internal) // fails only for a flag that is not there
+	}
 	cmd.AddCommand(verb)
 	cmd.AddCommand(newServiceCmds(a)...)
 	return cmd
@@ -73,6 +80,7 @@ func runGateway(cmd *cobra.Command, a *app, o gatewayOptions) error {
 	}
 	err = daemon.Run(cmd.Context(), daemon.Options{
 		Profile: p, Port: o.port, Force: o.force, Version: a.version, Console: a.Err, Color: bool(a.pen(a.Err)),
+		Manager: o.manager, Keeper: o.keeper,
 	})
 	var refused *daemon.StartError
 	if errors.As(err, &refused) {

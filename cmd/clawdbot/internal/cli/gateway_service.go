@@ -235,11 +235,18 @@ func (a *app) runServiceRestart(ctx context.Context, p profile.Profile) error {
 }
 
 func (a *app) sayStarted(ctx context.Context, p profile.Profile, what string) error {
-	view, err := a.serviceView(ctx, p)
+	host, view, err := a.keeping(ctx, p)
+	if err == nil && view.Manager == service.Up {
+		err = a.awaitMember(ctx, p, host)
+	}
 	if err != nil {
 		return err
 	}
-	a.printf("%s %s: pid %d, %s\n", view.Unit, a.pen(a.Out).good(what), view.PID, view.Text)
+	text := ""
+	if view.Text != "" {
+		text = ", " + view.Text
+	}
+	a.printf("%s %s: pid %d%s\n", view.Unit, a.pen(a.Out).good(what), view.PID, text)
 	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
 	defer cancel()
 	if seen, err := a.look(ctx, p); err == nil { // else status tells
@@ -248,48 +255,54 @@ func (a *app) sayStarted(ctx context.Context, p profile.Profile, what string) er
 	return nil
 }
 
-// installed is the service of a profile that has one, else ErrNotInstalled, or
-// ErrNoManager when it cannot have one.
+// installed is what keeps the gateway of a profile running, else ErrNotInstalled,
+// or ErrNoManager when it cannot have a service.
 func (a *app) installed(ctx context.Context, p profile.Profile) (*service.Host, service.Status, error) {
-	view, err := a.serviceView(ctx, p)
+	host, view, err := a.keeping(ctx, p)
 	if err == nil && !view.Installed {
 		err = a.managed(ctx, p)
 	}
 	if err == nil && !view.Installed {
 		err = fmt.Errorf("%s: %w", view.Unit, service.ErrNotInstalled)
 	}
-	if err != nil {
-		return nil, view, err
-	}
-	host, err := a.serviceHost()
 	return host, view, err
 }
 
-// serviceView is what the manager says of the profile's unit. Without a unit
-// file it is not asked: asking takes a process, and most profiles have none.
-// With an error, Manager, Unit and Installed are still right.
+// serviceView is what keeping says.
 func (a *app) serviceView(ctx context.Context, p profile.Profile) (service.Status, error) {
+	_, view, err := a.keeping(ctx, p)
+	return view, err
+}
+
+// keeping is what keeps the profile's gateway running, and what it says of it: the
+// clawdbot up that started it, else the service manager. Without a unit file that
+// one is not asked: asking takes a process, and most profiles have none. With an
+// error, Manager, Unit and Installed are still right.
+func (a *app) keeping(ctx context.Context, p profile.Profile) (*service.Host, service.Status, error) {
+	if host, view, ok := a.fleetOf(ctx, p); ok {
+		return host, view, nil
+	}
 	host, err := a.serviceHost()
 	if err != nil {
-		return service.Status{}, err
+		return nil, service.Status{}, err
 	}
 	file, err := host.Render(serviceSpec(p))
 	if err != nil {
-		return service.Status{}, err
+		return nil, service.Status{}, err
 	}
 	view := service.Status{Manager: service.Native(runtime.GOOS)}
 	if view.Unit, err = service.Name(view.Manager, p.Name); err != nil {
-		return view, err
+		return nil, view, err
 	}
 	if _, err := os.Stat(file.Path); errors.Is(err, os.ErrNotExist) {
-		return view, nil
+		return host, view, nil
 	}
 	asked, err := host.Status(ctx, p.Name)
 	if err != nil {
 		view.Installed = true
-		return view, err
+		return host, view, err
 	}
-	return asked, nil
+	return host, asked, nil
 }
 
 // serviceHelp adds the command that helps to an error about a service.

@@ -52,7 +52,7 @@ func (a *app) runServiceStatus(ctx context.Context, o lookOptions) error {
 	if cause != nil {
 		r.Error = oneLine(cause.Error())
 	}
-	if view.unit.Installed {
+	if view.unit.Installed && view.unit.Manager != service.Up {
 		if r.Outdated, err = a.outdated(p); err != nil {
 			return err
 		}
@@ -116,12 +116,12 @@ func managerLine(s service.Status) string {
 	case "exited":
 		line += fmt.Sprintf(", last exit status %d", s.ExecMainStatus)
 	default:
-		line += fmt.Sprintf(", last run %s by signal %d", s.ExecMainCode, s.ExecMainStatus)
+		line += fmt.Sprintf(", last run %s by %s", s.ExecMainCode, s.Signal)
 	}
 	if s.Restarts > 0 {
 		line += fmt.Sprintf(", %s since the start", count(s.Restarts, "restart"))
 	}
-	if !s.Enabled {
+	if !s.Enabled && s.Manager != service.Up {
 		line += ", does not start with your session"
 	}
 	return line

@@ -17,10 +17,11 @@ const stopPatience = 10 * time.Second
 // runServiceStop stops the service, and a gateway that runs without one. That
 // there is nothing to stop is no error.
 func (a *app) runServiceStop(ctx context.Context, p profile.Profile) error {
-	view, err := a.serviceView(ctx, p)
+	host, view, err := a.keeping(ctx, p)
+	idle := view.State == "inactive" || view.State == service.UpStopped
 	switch {
-	case err == nil && view.Installed && view.State != "inactive":
-		if err := a.stopService(ctx, p); err != nil {
+	case err == nil && view.Installed && !idle:
+		if err := host.Stop(ctx, p.Name); err != nil {
 			return err
 		}
 		a.printf("%s stopped.\n", view.Unit)
@@ -33,18 +34,10 @@ func (a *app) runServiceStop(ctx context.Context, p profile.Profile) error {
 		return err
 	case alive:
 		return a.stopOutside(ctx, p, i)
-	case view.State == "" || view.State == "inactive":
+	case view.State == "" || idle:
 		a.printf("The gateway of profile %s does not run.\n", p.Name)
 	}
 	return nil
-}
-
-func (a *app) stopService(ctx context.Context, p profile.Profile) error {
-	host, err := a.serviceHost()
-	if err != nil {
-		return err
-	}
-	return host.Stop(ctx, p.Name)
 }
 
 // stopOutside stops a gateway that runs without a service, and says when it

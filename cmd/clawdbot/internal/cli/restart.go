@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"fmt"
 
 	"clawdbot/profile"
 )
@@ -14,14 +13,6 @@ func restartCommand(p profile.Profile, service bool) string {
 		return p.Command("gateway restart")
 	}
 	return p.Command("gateway --force")
-}
-
-// sayRestart tells how a change of the config takes effect, when a gateway of
-// the profile runs on the old one.
-func (a *app) sayRestart(ctx context.Context, p profile.Profile) {
-	if _, alive, err := running(p); err == nil && alive {
-		fmt.Fprintf(a.Err, "clawdbot: restart to apply: %s\n", a.restartOf(ctx, p))
-	}
 }
 
 // restartOf is the restartCommand of a gateway that runs.

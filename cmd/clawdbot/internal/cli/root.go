@@ -135,7 +135,7 @@ Without --profile a command speaks of the default profile (~/.clawdbot).`,
 	root.AddCommand(
 		newSetupCmd(a), newOnboardCmd(a), newGatewayCmd(a), newUpCmd(a),
 		newStatusCmd(a), newHealthCmd(a), newDoctorCmd(a), newProfilesCmd(a), newPortsCmd(a), newLogsCmd(a),
-		newConfigCmd(a), newStateCmd(a), newBusCmd(a), newBrowserCmd(a), newCanvasCmd(a),
+		newConfigCmd(a), newStateCmd(a), newBusCmd(a), newBrowserCmd(a), newCanvasCmd(a), newDrillCmd(a),
 		newVersionCmd(a),
 	)
 	root.InitDefaultHelpCmd()

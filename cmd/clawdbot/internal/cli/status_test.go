@@ -204,14 +204,15 @@ func TestConfigBrokenMeanwhile(t *testing.T) {
 func TestConfigChangedMeanwhile(t *testing.T) {
 	h := newHome(t)
 	p := h.setup("main", h.base)
+	h.run("--profile", "main", "config", "set", "gateway.reload.mode", "off").wants(0, "", "")
 	h.run("--profile", "main", "config", "set", "logging.level", "debug").wants(0, "", "")
 	h.gateway(p, 0)
 	if r := h.run("--profile", "main", "status"); strings.Contains(r.out, "changed since") {
 		t.Errorf("nothing changed: %s", r.out)
 	}
 	try := "clawdbot --profile main gateway --force\n"
-	h.run("--profile", "main", "config", "set", "logging.level", "info").wants(0, "", "restart to apply: "+try)
-	h.run("--profile", "main", "config", "unset", "logging.level").wants(0, "", "restart to apply: "+try)
+	h.run("--profile", "main", "config", "set", "logging.level", "warn").wants(0, "", "a restart\ntry: "+try)
+	h.run("--profile", "main", "config", "unset", "logging.level").wants(0, "", "a restart\ntry: "+try)
 	h.run("--profile", "main", "status").wants(0, "file changed since generation 1, restart to apply", "").wants(0, "try: "+try, "")
 	if got := h.findings(0)["gateway"]; len(got) != 1 || got[0].Severity != note || got[0].Try+"\n" != try {
 		t.Errorf("doctor: %+v", got)

@@ -7,8 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
-	"runtime"
+	"strings"
 	"sync"
 	"time"
 
@@ -16,6 +15,8 @@ import (
 
 	"clawdbot/cmd/clawdbot/internal/setup"
 	"clawdbot/profile"
+	"clawdbot/profile/proc"
+	"clawdbot/profile/service"
 )
 
 func newUpCmd(a *app) *cobra.Command {
@@ -23,8 +24,9 @@ func newUpCmd(a *app) *cobra.Command {
 		Use: "up [PROFILE ...]", Short: "Run several gateways together, with one log", GroupID: groupStart,
 		Long: `Runs the gateways of the profiles, main and rescue when none is named, each
 as a process of its own. Profiles that are missing are set up. A gateway that
-crashes is started again, one that was asked to stop is not. Ctrl-C stops all
-of them.
+crashes is started again, up to ten times in a minute; one that was asked to
+stop is not. "clawdbot gateway start" starts it again, as does a gateway that
+watches it. Ctrl-C stops all of them.
 
 This is for a terminal, a container or a host without a service manager;
 "clawdbot gateway install" is for the rest.`,
@@ -38,19 +40,19 @@ This is for a terminal, a container or a host without a service manager;
 	}
 }
 
-// Pauses between a crash and the next start, and how long a gateway may take
-// to stop.
-const (
-	restartMin     = 250 * time.Millisecond
-	restartMax     = 10 * time.Second
-	steadyAfter    = time.Minute // a gateway that ran this long starts with the shortest pause again
-	memberStopWait = 10 * time.Second
-)
-
-// fleet is the gateways that run together.
+// fleet is the gateways that run together. It is their service.Keeper.
 type fleet struct {
-	app *app
-	mu  sync.Mutex // one line at a time
+	app     *app
+	members []*member
+	pace    pace
+	socket  string        // where this keeper is asked, "" when it cannot be
+	ended   chan struct{} // closed when no member is started any more
+	end     func()        // closes it
+
+	mu sync.Mutex // one line at a time
+
+	births   sync.Mutex // guards children, and that they are all of this process's own
+	children map[int]bool
 }
 
 func runUp(ctx context.Context, a *app, names []string) error {
@@ -58,24 +60,128 @@ func runUp(ctx context.Context, a *app, names []string) error {
 	if err != nil {
 		return err
 	}
-	f := &fleet{app: a}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	errs := make([]error, len(profiles))
-	var wg sync.WaitGroup
-	for n, p := range profiles {
-		wg.Go(func() {
-			if errs[n] = f.keep(ctx, p, memberColor(n)); errs[n] != nil {
-				cancel() // one that can never start ends the rest: half a fleet would look like a whole one
-			}
-		})
-	}
-	wg.Wait()
-	if err := errors.Join(errs...); err != nil {
+	if err := newFleet(a, profiles).run(ctx); err != nil {
 		return err
 	}
 	fmt.Fprintln(a.Err, "clawdbot: all stopped")
 	return nil
+}
+
+func newFleet(a *app, profiles []profile.Profile) *fleet {
+	f := &fleet{app: a, pace: unitPace(), ended: make(chan struct{}), children: map[int]bool{}}
+	f.end = sync.OnceFunc(func() { close(f.ended) })
+	for n, p := range profiles {
+		f.members = append(f.members, newMember(f, p, memberColor(n)))
+	}
+	return f
+}
+
+// run keeps the members until ctx ends or nothing of them runs any more.
+func (f *fleet) run(ctx context.Context) error {
+	defer context.AfterFunc(ctx, f.end)()
+	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	errs := make([]error, len(f.members)+1)
+	var wg sync.WaitGroup
+	wg.Go(func() { <-f.ended; cancel() })
+	if os.Getpid() == 1 {
+		wg.Go(func() { f.reap(running) })
+	}
+	if l, err := f.members[0].p.Registry.ListenKeeper(); err != nil {
+		f.app.warn(fmt.Sprintf("nobody can tell this to start a gateway again: %v", err))
+	} else {
+		f.socket = l.Addr().String()
+		wg.Go(func() { errs[len(f.members)] = service.ServeKeeper(running, l, f) })
+	}
+	for n, m := range f.members {
+		wg.Go(func() {
+			if errs[n] = m.keep(running); errs[n] != nil {
+				f.end() // one that can never start ends the rest: half a fleet would look like a whole one
+			}
+		})
+	}
+	wg.Wait()
+	if ctx.Err() == nil {
+		errs = append(errs, f.givenUp())
+	}
+	return errors.Join(errs...)
+}
+
+// reap waits for what this process inherits as the first one of a container,
+// such as the browser of a gateway that crashed.
+func (f *fleet) reap(ctx context.Context) {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		f.births.Lock()
+		err := proc.Reap(f.children)
+		f.births.Unlock()
+		if err != nil {
+			f.app.warn(err.Error())
+			return
+		}
+	}
+}
+
+// settled ends the fleet when nothing of it runs and nothing will by itself.
+func (f *fleet) settled() {
+	for _, m := range f.members {
+		if s := m.now().State; s != service.UpStopped && s != service.UpGaveUp {
+			return
+		}
+	}
+	f.end()
+}
+
+// givenUp names the members that crashed too often.
+func (f *fleet) givenUp() error {
+	var names []string
+	try := ""
+	for _, m := range f.members {
+		if m.now().State == service.UpGaveUp {
+			names, try = append(names, m.p.Name), m.p.Command("logs --limit 20")
+		}
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	return &exitError{exitFailed, fmt.Errorf("gave up %s: no gateway runs any more", strings.Join(names, " and ")), try}
+}
+
+func (f *fleet) member(name string) *member {
+	for _, m := range f.members {
+		if m.p.Name == name {
+			return m
+		}
+	}
+	return nil
+}
+
+// Status is what the keeper knows of a member.
+func (f *fleet) Status(name string) (service.Status, bool) {
+	m := f.member(name)
+	if m == nil {
+		return service.Status{}, false
+	}
+	return m.now(), true
+}
+
+// Start starts a member that does not run.
+func (f *fleet) Start(ctx context.Context, name string) error {
+	return f.member(name).tell(ctx, toStart)
+}
+
+// Stop stops a member, which then stays stopped.
+func (f *fleet) Stop(ctx context.Context, name string) error { return f.member(name).tell(ctx, toStop) }
+
+// Restart starts a member anew.
+func (f *fleet) Restart(ctx context.Context, name string) error {
+	return f.member(name).tell(ctx, toRestart)
 }
 
 // fleetProfiles resolves the names and sets up what is missing.
@@ -105,87 +211,13 @@ func (a *app) fleetProfiles(names []string) ([]profile.Profile, error) {
 	return list, nil
 }
 
-// keep runs one gateway, and again when it crashes, until ctx ends or somebody
-// asks the gateway to stop. It returns an error when the gateway refuses to start.
-func (f *fleet) keep(ctx context.Context, p profile.Profile, color string) error {
-	pause := restartMin
-	for first := true; ; first = false {
-		began := time.Now()
-		err := f.runOnce(ctx, p, color)
-		if ctx.Err() != nil {
-			return nil
-		}
-		if err == nil {
-			f.line(p, color, "stopped, as it was asked to; it is not started again")
-			return nil
-		}
-		if refused := refusedStart(p, err, first); refused != nil {
-			return refused
-		}
-		if time.Since(began) > steadyAfter {
-			pause = restartMin
-		}
-		f.line(p, color, fmt.Sprintf("ended (%v), starts again in %s", err, pause))
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-time.After(pause):
-		}
-		pause = min(2*pause, restartMax)
-	}
-}
-
-// refusedStart is the error of a gateway that has said why it does not start.
-// What is in its way at its first start stays there, as far as we know; later
-// it may be a remainder of the crash before.
-func refusedStart(p profile.Profile, err error, first bool) error {
-	var exit *exec.ExitError
-	if !errors.As(err, &exit) {
-		return nil
-	}
-	code, try := exitCode(exit.ExitCode()), p.Command("doctor")
-	switch {
-	case code == exitConfig, code == exitUsage:
-	case code == exitTryAgain && first:
-		try = "" // it has said what
-	default:
-		return nil
-	}
-	return &exitError{code, fmt.Errorf("the gateway of profile %s refused to start", p.Name), try}
-}
-
-// runOnce runs the gateway as a child until it ends; when ctx ends first, the
-// child is asked to stop.
-func (f *fleet) runOnce(ctx context.Context, p profile.Profile, color string) error {
-	runtime.LockOSThread() // the child dies with the thread that started it, see ownGroup
-	defer runtime.UnlockOSThread()
-	cmd := exec.CommandContext(ctx, p.Env().Exe, "--profile", p.Name, "gateway", "run")
-	cmd.Args[0] = "clawdbot" // what ps shows
-	cmd.Env = profile.Others()
-	if f.app.pen(f.app.Err) {
-		cmd.Env = append(cmd.Env, "CLICOLOR_FORCE=1")
-	}
-	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
-	cmd.WaitDelay = memberStopWait
-	ownGroup(cmd)
-	pipe, err := cmd.StderrPipe()
-	if err != nil {
-		return err
-	}
-	if err := cmd.Start(); err != nil {
-		return err
-	}
-	f.copy(pipe, p, color)
-	return cmd.Wait()
-}
-
-// copy prints the child's lines until it closes its end.
-func (f *fleet) copy(from io.Reader, p profile.Profile, color string) {
+// copy prints a member's lines until it closes its end.
+func (m *member) copy(from io.Reader) {
 	lines := bufio.NewReader(from)
 	for {
 		line, err := lines.ReadString('\n')
 		if line != "" {
-			f.line(p, color, line)
+			m.say(line)
 		}
 		if err != nil {
 			return
@@ -193,18 +225,12 @@ func (f *fleet) copy(from io.Reader, p profile.Profile, color string) {
 	}
 }
 
-func (f *fleet) line(p profile.Profile, color, text string) {
-	prefix := f.app.pen(f.app.Err).paint(color, fmt.Sprintf("%-8s│", p.Name))
+func (m *member) say(text string) {
+	f := m.fleet
+	prefix := f.app.pen(f.app.Err).paint(m.color, fmt.Sprintf("%-8s│", m.p.Name))
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	fmt.Fprintf(f.app.Err, "%s %s\n", prefix, trimNewline(text))
-}
-
-func trimNewline(s string) string {
-	for len(s) > 0 && (s[len(s)-1] == '\n' || s[len(s)-1] == '\r') {
-		s = s[:len(s)-1]
-	}
-	return s
+	fmt.Fprintf(f.app.Err, "%s %s\n", prefix, strings.TrimRight(text, "\r\n"))
 }
 
 // memberColor tells the members of a fleet apart.

@@ -3,169 +3,189 @@ package daemon
 import (
 	"cmp"
 	"context"
-	"errors"
-	"fmt"
+	"encoding/json"
+	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
+	"time"
 
 	"clawdbot/bridge"
 	"clawdbot/browser"
-	"clawdbot/bus"
 	"clawdbot/bus/msg"
 	"clawdbot/canvas"
 	"clawdbot/gateway"
 	"clawdbot/gateway/agent"
 	"clawdbot/gateway/frame"
+	"clawdbot/gateway/record"
 	"clawdbot/gateway/rescue"
+	"clawdbot/gateway/rescue/patient"
 	"clawdbot/profile"
 	"clawdbot/profile/config"
 	"clawdbot/profile/gate"
 	"clawdbot/profile/ports"
 )
 
-// safe says whether only bus, health and repair run.
-func (d *daemon) safe() bool { return d.choice.Source == config.FromSafeMode }
+// blueprints are all components, sorted by name.
+func (d *daemon) blueprints() []blueprint {
+	always := func(*settings) bool { return true }
+	unsafe := func(s *settings) bool { return !s.safe() } // safe mode has only those that help
+	return []blueprint{
+		{name: "agent", on: unsafe, alone: true, build: d.buildAgent},
+		{name: "bridge", build: d.buildBridge,
+			on: func(s *settings) bool { return !s.safe() && s.config().Bridge.Enabled },
+			addr: func(s *settings) (string, int, error) {
+				return d.address("bridge", s.config().Bridge.Bind, s.ports.Bridge)
+			}},
+		{name: "browser", on: unsafe, alone: true, build: d.buildBrowser,
+			addr: func(s *settings) (string, int, error) { return loopback, s.ports.Browser, nil }},
+		{name: "canvas", build: d.buildCanvas,
+			on:   func(s *settings) bool { return !s.safe() && s.config().CanvasHost.Enabled && !d.skipCanvas() },
+			addr: func(s *settings) (string, int, error) { return loopback, s.ports.Canvas, nil }},
+		{name: "gateway", on: always, build: d.buildGateway,
+			addr: func(s *settings) (string, int, error) {
+				return d.address("gateway", s.config().Gateway.Bind, s.ports.Gateway)
+			}},
+		{name: "record", on: unsafe, alone: true, build: d.buildRecord},
+		{name: "rescue", on: always, alone: true, build: d.buildRescue},
+	}
+}
 
-// buildComponents makes every component that is on. Each one has connected to
-// the bus and subscribed when its constructor returns.
-func (d *daemon) buildComponents(context.Context) error {
-	credential, err := d.Profile.Credential(d.choice.Loaded.Config)
-	if errors.Is(err, profile.ErrNoPassword) {
-		return refuse(d.Profile.Command("config set gateway.auth.mode token"), "%w", err)
-	}
-	if err != nil {
-		return err
-	}
-	front, err := gate.New(gate.Config{Token: credential.Token, Password: credential.Password, Log: d.log.With("component", "gateway")})
-	if err != nil {
-		return err
-	}
-	builders := map[string]func() (Component, error){
-		"agent":   d.agent,
-		"bridge":  d.bridge,
-		"browser": func() (Component, error) { return d.browser(credential.Token) },
-		"canvas":  func() (Component, error) { return d.canvas(front) },
-		"gateway": func() (Component, error) { return d.gateway(front) },
-		"rescue":  d.rescue,
-	}
-	for _, name := range componentNames {
-		if !d.on(name) {
-			if err := d.sayOff(name); err != nil {
+// buildParts makes every component that is on. Each one has connected to the bus
+// and subscribed when its constructor returns.
+func (d *daemon) buildParts(context.Context) error {
+	now := d.settings()
+	for _, b := range d.blueprints() {
+		p := &part{blueprint: b, d: d, orders: make(chan order), gone: make(chan struct{}), door: d.doors[b.name], built: now}
+		if !b.on(now) {
+			if err := d.sayOff(b.name, now); err != nil {
 				return err
 			}
-			continue
+		} else {
+			l, _, err := p.rise(now)
+			if err != nil {
+				return err
+			}
+			p.life, p.up = l, time.Now()
 		}
-		c, err := builders[name]()
-		if err != nil {
-			return fmt.Errorf("%s: %w", name, err)
-		}
-		d.components = append(d.components, c)
+		d.parts = append(d.parts, p)
 	}
+	d.asking = newProber(d)
 	return nil
 }
 
-// componentNames are all components, sorted.
-var componentNames = []string{"agent", "bridge", "browser", "canvas", "gateway", "rescue"}
-
-// on says whether a component runs: safe mode has only those that help.
-func (d *daemon) on(name string) bool {
-	switch name {
-	case "gateway", "rescue":
-		return true
-	case "agent":
-		return !d.safe()
+// part is the component of that name.
+func (d *daemon) part(name string) (*part, bool) {
+	i := slices.IndexFunc(d.parts, func(p *part) bool { return p.name == name })
+	if i < 0 {
+		return nil, false
 	}
-	return d.listeners[name] != nil
+	return d.parts[i], true
 }
 
-// sayOff tells the supervisor of a component that does not run on purpose.
-func (d *daemon) sayOff(name string) error {
-	h, err := bus.NewHealth(d.super.nc, d.Profile.Subjects(), name)
+// sayOff tells of a component that does not run on purpose.
+func (d *daemon) sayOff(name string, s *settings) error {
+	detail := "switched off by the config"
+	if s.safe() {
+		detail = "not in safe mode"
+	}
+	return d.tell(msg.Component{Name: name, State: msg.StateOff, Detail: detail})
+}
+
+// say publishes a component's state in its place.
+func (d *daemon) say(name string, state msg.State, detail string) {
+	if err := d.tell(msg.Component{Name: name, State: state, Detail: detail}); err != nil {
+		d.log.Warn("state not published", "component", name, "err", err)
+	}
+}
+
+func (d *daemon) tell(c msg.Component) error {
+	subj, err := d.Profile.Subjects().Health(c.Name)
 	if err != nil {
 		return err
 	}
-	detail := "switched off by the config"
-	if d.safe() {
-		detail = "not in safe mode"
+	body, err := json.Marshal(c)
+	if err != nil {
+		return err
 	}
-	h.Set(msg.StateOff, detail)
-	return nil
+	return d.super.nc.Publish(subj, body)
 }
 
-func (d *daemon) gateway(g *gate.Gate) (Component, error) {
+func (d *daemon) logFor(component string) *slog.Logger { return d.log.With("component", component) }
+
+func (d *daemon) buildGateway(on stage) (Component, error) {
 	cfg := gateway.Config{
-		Listener: d.listeners["gateway"], Subjects: d.Profile.Subjects(), Dial: d.bus.Dial, Gate: g,
+		Listener: on.listener, Subjects: d.Profile.Subjects(), Dial: on.dial, Gate: on.front,
 		Identity: gateway.Identity{Profile: d.Profile.Name, ConfigPath: d.Profile.ConfigPath, StateDir: d.Profile.StateDir},
-		Version:  d.Version, Log: d.log.With("component", "gateway"), Ports: d.ports,
-		Generation: frame.Generation{
-			Generation: d.generation.N, Source: string(d.choice.Source), Verdict: string(d.generation.Verdict), Warnings: d.configWarnings(),
-		},
+		Version:  d.Version, Log: d.logFor("gateway"), Ports: on.ports, Generation: d.generationFrame,
 	}
-	if d.on("canvas") {
-		cfg.CanvasHostURL = localURL(d.ports.Canvas)
+	if on.config().CanvasHost.Enabled && !d.skipCanvas() && !on.safe() {
+		cfg.CanvasHostURL = localURL(on.ports.Canvas)
 	}
 	return gateway.New(cfg)
 }
 
-// configWarnings is what status tells of the config: why it is not the file
-// that runs, and what the file's warnings are.
-func (d *daemon) configWarnings() []string {
-	warnings := []string{}
-	if d.choice.Reason != "" {
-		warnings = append(warnings, d.choice.Reason)
+// generationFrame is the config that runs, as clients see it.
+func (d *daemon) generationFrame() frame.Generation {
+	s := d.settings()
+	return frame.Generation{
+		Generation: s.generation.N, Source: string(s.choice.Source), Verdict: string(s.generation.Verdict), Warnings: s.warnings(),
 	}
-	of := ""
-	if d.choice.Source == config.FromFallback { // its lines are not those of the file as it is now
-		of = fmt.Sprintf("generation %d: ", d.choice.Generation)
-	}
-	for _, w := range d.choice.Loaded.Warnings {
-		warnings = append(warnings, of+w.String())
-	}
-	return warnings
 }
 
-func (d *daemon) rescue() (Component, error) {
+func (d *daemon) buildRescue(on stage) (Component, error) {
+	env := d.Profile.Env()
 	return rescue.New(rescue.Config{
-		Subjects: d.Profile.Subjects(), Dial: d.bus.Dial, DialSystem: d.bus.DialSystem, Registry: d.Profile.Registry,
-		Allowed: d.watches, Version: d.Version, Log: d.log.With("component", "rescue"),
+		Subjects: d.Profile.Subjects(), Dial: on.dial, DialSystem: d.bus.DialSystem, Registry: d.Profile.Registry,
+		Allowed:  func(name string) bool { return d.settings().watches(name) },
+		Settings: func() config.Rescue { return d.config().Rescue },
+		Store:    d.store, Hands: patient.New(d.Profile), Environ: []string{"PATH=" + env.Get("PATH"), "HOME=" + env.Home},
+		Version: d.Version, Log: d.logFor("rescue"),
 	})
 }
 
-func (d *daemon) agent() (Component, error) {
+func (d *daemon) buildRecord(on stage) (Component, error) {
+	return record.New(record.Config{
+		Subjects: d.Profile.Subjects(), Dial: on.dial, Version: d.Version, Store: d.store, Secrets: d.secrets, Log: d.logFor("record"),
+	})
+}
+
+func (d *daemon) buildAgent(on stage) (Component, error) {
 	return agent.New(agent.Config{
-		Subjects: d.Profile.Subjects(), Dial: d.bus.Dial, Version: d.Version, Store: d.store,
-		Agents: d.choice.Loaded.Config.Agents, Log: d.log.With("component", "agent"),
+		Subjects: d.Profile.Subjects(), Dial: on.dial, Version: d.Version, Store: d.store,
+		Agents: on.config().Agents, Log: d.logFor("agent"),
 	})
 }
 
-func (d *daemon) bridge() (Component, error) {
+func (d *daemon) buildBridge(on stage) (Component, error) {
 	return bridge.New(bridge.Config{
-		Listener: d.listeners["bridge"], Subjects: d.Profile.Subjects(), Dial: d.bus.Dial, Version: d.Version,
-		Log: d.log.With("component", "bridge"),
+		Listener: on.listener, Subjects: d.Profile.Subjects(), Dial: on.dial, Version: d.Version, Log: d.logFor("bridge"),
 	})
 }
 
-func (d *daemon) browser(token string) (Component, error) {
-	settings := d.choice.Loaded.Config.Browser
+func (d *daemon) buildBrowser(on stage) (Component, error) {
+	settings := on.config().Browser
 	settings.ExecutablePath = d.Profile.ExpandHome(settings.ExecutablePath)
 	env := d.Profile.Env()
-	token = cmp.Or(env.Get("CLAWDBOT_BROWSER_CONTROL_TOKEN"), settings.ControlToken, token)
-	log := d.log.With("component", "browser")
-	g, err := gate.New(gate.Config{Token: token, Log: log})
+	g, err := gate.New(gate.Config{Token: d.browserToken(on.settings), Log: d.logFor("browser")})
 	if err != nil {
 		return nil, err
 	}
 	return browser.New(browser.Config{
-		Listener: d.listeners["browser"], Subjects: d.Profile.Subjects(), Dial: d.bus.Dial, Version: d.Version, Log: log,
-		Gate: g, Settings: settings, Dir: d.Profile.BrowserDir(), CDP: d.ports.CDP, Others: d.otherPorts, ControlURL: localURL(d.ports.Browser),
+		Listener: on.listener, Subjects: d.Profile.Subjects(), Dial: on.dial, Version: d.Version, Log: d.logFor("browser"),
+		Gate: g, Settings: settings, Dir: d.Profile.BrowserDir(), CDP: on.ports.CDP, Others: d.otherPorts, ControlURL: localURL(on.ports.Browser),
 		Host: browser.Host{
 			Display: runtime.GOOS != "linux" || env.Get("DISPLAY") != "" || env.Get("WAYLAND_DISPLAY") != "",
 			Root:    os.Geteuid() == 0, Path: env.Get("PATH"), Home: env.Home, Env: profile.Desktop(),
 		},
 	})
+}
+
+func (d *daemon) browserToken(s *settings) string {
+	return cmp.Or(d.Profile.Env().Get("CLAWDBOT_BROWSER_CONTROL_TOKEN"), s.config().Browser.ControlToken, s.token)
 }
 
 // otherPorts are those of the other profiles of the host. One that cannot be
@@ -186,16 +206,29 @@ func (d *daemon) otherPorts() []ports.Ports {
 
 func localURL(port int) string { return "http://" + net.JoinHostPort(loopback, strconv.Itoa(port)) }
 
-func (d *daemon) canvas(g *gate.Gate) (Component, error) {
-	settings := d.choice.Loaded.Config.CanvasHost
-	root := filepath.Join(d.workspace(), profile.CanvasFolder)
+func (d *daemon) buildCanvas(on stage) (Component, error) {
+	settings, workspace := on.config().CanvasHost, d.workspace(on.settings)
+	root := filepath.Join(workspace, profile.CanvasFolder)
 	if settings.Root != "" {
 		root = d.Profile.ExpandHome(settings.Root)
-	} else if st, err := os.Stat(d.workspace()); err == nil && !st.IsDir() {
-		return nil, refuse(d.Profile.Command("config set agents.defaults.workspace <folder>"), "workspace %s is a file, not a folder", d.workspace())
+	} else if st, err := os.Stat(workspace); err == nil && !st.IsDir() {
+		return nil, refuse(d.Profile.Command("config set agents.defaults.workspace <folder>"), "workspace %s is a file, not a folder", workspace)
 	}
 	return canvas.New(canvas.Config{
-		Listener: d.listeners["canvas"], Subjects: d.Profile.Subjects(), Dial: d.bus.Dial, Version: d.Version,
-		Log: d.log.With("component", "canvas"), Gate: g, Root: root, LiveReload: settings.LiveReload,
+		Listener: on.listener, Subjects: d.Profile.Subjects(), Dial: on.dial, Version: d.Version,
+		Log: d.logFor("canvas"), Gate: on.front, Root: root, LiveReload: settings.LiveReload,
 	})
+}
+
+// secrets are the values that must never be recorded.
+func (d *daemon) secrets() []string {
+	s, m := d.settings(), d.currentMembers()
+	list := []string{s.token, s.config().Gateway.Auth.Password, d.browserToken(s)}
+	for _, u := range m.Users {
+		list = append(list, u.Password)
+	}
+	for _, p := range m.Peers {
+		list = append(list, p.Secret)
+	}
+	return slices.DeleteFunc(list, func(v string) bool { return v == "" })
 }

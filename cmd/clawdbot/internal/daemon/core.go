@@ -11,14 +11,13 @@ import (
 
 	"clawdbot/bus"
 	"clawdbot/bus/msg"
-	"clawdbot/profile/config"
 	"clawdbot/profile/store"
 )
 
 // startCore serves the methods of what has no component of its own: config,
 // store, bus and log.
 func (d *daemon) startCore(context.Context) error {
-	nc, err := d.bus.Dial()
+	nc, err := d.dial("core")
 	if err != nil {
 		return err
 	}
@@ -26,6 +25,8 @@ func (d *daemon) startCore(context.Context) error {
 	var endpoints []bus.Endpoint
 	for method, handle := range map[string]bus.Handler{
 		"config.get": d.configGet, "config.schema": d.configSchema, "config.generations": d.configGenerations,
+		"config.plan": d.configPlan, "config.apply": d.configApply,
+		"component.list": d.componentList, "component.restart": d.componentRestart,
 		"state.ls": d.stateList, "state.get": d.stateGet, "state.checkpoint": d.stateCheckpoint, "state.verify": d.stateVerify,
 		"bus.info": d.busInfo, "bus.users": d.busUsers, "bus.grant": d.busGrant, "bus.revoke": d.busRevoke,
 		"logs.tail": d.logsTail,
@@ -45,47 +46,6 @@ func (d *daemon) startCore(context.Context) error {
 	}
 	d.push("core", svc.Stop)
 	return nil
-}
-
-// configGet answers config.get with the file as it is on disk now, secrets
-// left out.
-func (d *daemon) configGet(context.Context, *bus.Request) (any, error) {
-	loaded, err := d.Profile.Load()
-	var invalid *config.Error
-	if err != nil && !errors.As(err, &invalid) {
-		return nil, err
-	}
-	reply := msg.ConfigFile{Path: d.Profile.ConfigPath, Valid: err == nil, Issues: []string{}, Warnings: []string{}, LegacyIssues: []string{}}
-	if invalid != nil {
-		for _, i := range invalid.Issues {
-			reply.Issues = append(reply.Issues, i.String())
-		}
-	}
-	if loaded == nil {
-		return reply, nil
-	}
-	for _, w := range loaded.Warnings {
-		reply.Warnings = append(reply.Warnings, w.String())
-	}
-	reply.Exists, reply.Hash = loaded.Exists, loaded.Hash
-	reply.Parsed, reply.Config = config.Redact(loaded.Tree), config.Redact(loaded.Effective())
-	return reply, nil
-}
-
-func (d *daemon) configSchema(context.Context, *bus.Request) (any, error) {
-	return map[string]any{"schema": json.RawMessage(config.Schema()), "version": d.Version}, nil
-}
-
-// configGenerations lists the generations without their texts.
-func (d *daemon) configGenerations(context.Context, *bus.Request) (any, error) {
-	list, err := config.NewGenerations(d.store).List()
-	if err != nil {
-		return nil, err
-	}
-	for i := range list {
-		list[i].Files = nil
-	}
-	return map[string]any{"generations": list, "running": d.generation.N, "source": d.choice.Source, "reason": d.choice.Reason}, nil
 }
 
 func (d *daemon) stateList(_ context.Context, r *bus.Request) (any, error) {

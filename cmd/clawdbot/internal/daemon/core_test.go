@@ -184,7 +184,7 @@ func TestStateMethods(t *testing.T) {
 	h := newHost(t)
 	g := h.start(h.profile("main"), h.base)
 	var list struct{ Keys []struct{ Key string } }
-	g.mustCall("state.ls", msg.StateQuery{Prefix: "config/"}, &list)
+	g.mustCall("state.ls", msg.StateQuery{Prefix: "config/generation/"}, &list)
 	if len(list.Keys) != 1 || list.Keys[0].Key != "config/generation/1" {
 		t.Errorf("keys: %+v", list)
 	}
@@ -214,7 +214,7 @@ func TestLogsTail(t *testing.T) {
 		g.refuses("logs.tail", bad, "limit must be 1 to 5000")
 	}
 	// The rest is asked of a file of its own, that nobody else writes to.
-	d := newDaemon(Options{})
+	d := newDaemon(Options{}, trial{})
 	d.logPath = h.home + "/a.log"
 	write := func(text string) {
 		t.Helper()

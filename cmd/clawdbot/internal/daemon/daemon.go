@@ -4,6 +4,11 @@
 // Order comes from construction: lock, store, config, ports, bus, components.
 // Each step pushes how it is undone, and all of it is undone last in, first
 // out, so that the bus outlives every drain and the store outlives the bus.
+//
+// What runs may change while it runs. Each component is a part that can be
+// given a new life without touching the others (part.go); a changed config is a
+// transaction over parts, on probation until it has proven itself (reload.go);
+// and what no part can take up restarts the gateway inside its process.
 package daemon
 
 import (
@@ -12,17 +17,16 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/oklog/run"
 
 	"clawdbot/bus"
 	"clawdbot/bus/msg"
 	"clawdbot/profile"
-	"clawdbot/profile/config"
-	"clawdbot/profile/ports"
 	"clawdbot/profile/service"
 	"clawdbot/profile/store"
 )
@@ -33,6 +37,8 @@ type Options struct {
 	Port    int  // base port of the command line; 0 means none was given
 	Force   bool // end a gateway of this profile that runs already
 	Version string
+	Manager string    // who starts it again after a crash: systemd, launchd, schtasks or up; "" is nobody
+	Keeper  string    // socket of the "clawdbot up" that keeps it, or ""
 	Console io.Writer // log lines for people
 	Color   bool
 }
@@ -63,30 +69,35 @@ func notNow(try, format string, args ...any) error {
 	return &StartError{Err: fmt.Errorf(format, args...), Try: try}
 }
 
-// daemon is one gateway while it starts, runs and stops.
+// daemon is one gateway from its start to its stop.
 type daemon struct {
 	Options
+	trial   trial
 	began   time.Time
+	boot    string // random name of this life
 	log     *slog.Logger
 	logs    *logHandler
 	logPath string
+	notes   []string // for the log, from before it was open
 	notify  service.Notifier
 
-	store      *store.Store
-	recovery   store.Recovery
-	faults     chan error // what the store says of itself while it is open
-	choice     config.Choice
-	issues     []string // of the file, when it was refused
-	generation config.Generation
-	ports      ports.Ports
-	before     profile.Instance        // the registry's entry that this process found
-	instance   profile.Instance        // and wrote
-	listeners  map[string]net.Listener // by component
-	bus        *bus.Server
-	super      *supervisor
-	components []Component
-	started    bool // the start came to its end
-	asked      bool // to stop
+	store     *store.Store
+	recovery  store.Recovery
+	faults    chan error // what the store says of itself while it is open
+	now       atomic.Pointer[settings]
+	before    profile.Instance // the registry's entry that this process found
+	instance  profile.Instance // and wrote
+	doors     map[string]*door // by component, until the component has it
+	bus       *bus.Server
+	dialAs    func(component string) (*nats.Conn, error) // nil means from the bus
+	super     *supervisor
+	parts     []*part
+	asking    *prober
+	proposals chan proposal // configs to apply
+	proven    chan struct{} // closed once a config has proven itself
+	proving   sync.Once
+	started   bool // the start came to its end
+	asked     bool // to stop
 
 	meshing sync.Mutex                  // one change of the members at a time; guards the next two
 	members bus.Members                 // as the bus has them
@@ -101,18 +112,40 @@ type step struct {
 	fn   func() error
 }
 
-// Run runs a gateway until ctx ends. It returns a *StartError when the start
-// was refused.
-func Run(ctx context.Context, o Options) error { return newDaemon(o).run(ctx) }
+// Run runs a gateway until ctx ends. A gateway that has to restart, for a config
+// that takes a new start, does so inside this call. It returns a *StartError
+// when the start was refused.
+func Run(ctx context.Context, o Options) error { return lives(ctx, o, func(*daemon) {}) }
 
-func newDaemon(o Options) *daemon {
-	return &daemon{Options: o, began: time.Now(), listeners: map[string]net.Listener{}, faults: make(chan error, 1)}
+// lives runs one life of the gateway after the other; prepare sees each before
+// it starts.
+func lives(ctx context.Context, o Options, prepare func(*daemon)) error {
+	var t trial
+	for {
+		d := newDaemon(o, t)
+		prepare(d)
+		err := d.run(ctx)
+		var again *restartError
+		if !errors.As(err, &again) || ctx.Err() != nil {
+			return err
+		}
+		t = again.trial
+	}
+}
+
+func newDaemon(o Options, t trial) *daemon {
+	d := &daemon{
+		Options: o, trial: t, began: time.Now(), boot: randomName(), doors: map[string]*door{}, faults: make(chan error, 1),
+		proposals: make(chan proposal), proven: make(chan struct{}),
+	}
+	d.now.Store(&settings{})
+	return d
 }
 
 func (d *daemon) run(ctx context.Context) (err error) {
 	defer func() { err = errors.Join(err, d.unwind()) }()
 	if err := d.start(ctx); err != nil {
-		return errors.Join(err, d.abandon())
+		return errors.Join(d.otherwise(err), d.abandon())
 	}
 	d.started = true
 	return d.serve(ctx)
@@ -120,11 +153,9 @@ func (d *daemon) run(ctx context.Context) (err error) {
 
 // abandon drains the components of a start that did not come to its end.
 func (d *daemon) abandon() error {
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel()
 	var errs errorList
-	for _, c := range d.components {
-		_ = errs.add(c.Name(), c.Run(ctx))
+	for _, p := range d.parts {
+		_ = errs.add(p.name, p.close())
 	}
 	return errs.join()
 }
@@ -141,7 +172,15 @@ func (d *daemon) unwind() error {
 	return errors.Join(errs...)
 }
 
-// serve runs the components until ctx ends or one of them does.
+// dial connects a component to the bus, by its name.
+func (d *daemon) dial(component string) (*nats.Conn, error) {
+	if d.dialAs != nil {
+		return d.dialAs(component)
+	}
+	return d.bus.Dial(nats.Name(component))
+}
+
+// serve runs the parts until ctx ends or the config asks for a restart.
 func (d *daemon) serve(ctx context.Context) error {
 	var g run.Group
 	var errs errorList
@@ -161,20 +200,12 @@ func (d *daemon) serve(ctx context.Context) error {
 		return nil
 	})
 	add("mesh", d.mesh)
-	add("probation", d.probation)
+	add("config", d.followConfig)
 	add("store", d.watchStore)
-	for _, c := range d.components {
-		add(c.Name(), func(ctx context.Context) error {
-			err := c.Run(ctx)
-			if err == nil && ctx.Err() == nil {
-				err = errors.New("ended by itself")
-			}
-			if err != nil {
-				d.failing(c.Name())
-			}
-			return err
-		})
+	for _, p := range d.parts {
+		add(p.name, p.run)
 	}
+	add("probes", d.asking.run)
 	add("ready", func(ctx context.Context) error {
 		select {
 		case <-d.super.started:
@@ -191,9 +222,12 @@ func (d *daemon) serve(ctx context.Context) error {
 // ready tells everyone that the gateway serves.
 func (d *daemon) ready() {
 	d.super.setPhase(msg.PhaseReady, "")
-	took := time.Since(d.began)
-	d.log.Info("ready", "port", d.ports.Gateway, "pid", d.instance.Process.PID, "took", took.Round(time.Millisecond).String())
-	if err := d.notify.Ready(fmt.Sprintf("serving on port %d", d.ports.Gateway)); err != nil {
+	if err := d.Profile.EndStart(); err != nil {
+		d.log.Warn("end the note of the start", "err", err)
+	}
+	took, port := time.Since(d.began), d.settings().ports.Gateway
+	d.log.Info("ready", "port", port, "pid", d.instance.Process.PID, "took", took.Round(time.Millisecond).String())
+	if err := d.notify.Ready(fmt.Sprintf("serving on port %d", port)); err != nil {
 		d.log.Warn("tell the service manager", "err", err)
 	}
 }
@@ -205,35 +239,8 @@ func (d *daemon) stopping(why string) {
 	d.notifyStopping()
 }
 
-// failing tells that the gateway ends because a part of it broke. To its peers
-// that is a crash, not a stop.
-func (d *daemon) failing(part string) {
-	d.log.Error("stopping", "reason", part+" failed")
-	d.notifyStopping()
-}
-
 func (d *daemon) notifyStopping() {
 	if err := d.notify.Stopping(); err != nil {
 		d.log.Warn("tell the service manager", "err", err)
 	}
-}
-
-// probation waits until the generation has proven itself and marks it good.
-func (d *daemon) probation(ctx context.Context) error {
-	select {
-	case <-ctx.Done():
-		return nil
-	case <-d.super.healthy:
-	}
-	if d.generation.Verdict == config.Probation {
-		g, err := config.NewGenerations(d.store).Mark(d.generation.N, config.Good, "")
-		if err != nil {
-			d.log.Error("generation not marked good", "err", err)
-		} else {
-			d.log.Info("config is good", "generation", g.N)
-			d.announceConfig("applied", g)
-		}
-	}
-	<-ctx.Done()
-	return nil
 }

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -91,7 +92,8 @@ type gatewayUnderTest struct {
 	t       *testing.T
 	p       profile.Profile
 	port    int
-	d       *daemon
+	d       *daemon                 // its life when it was ready
+	now     *atomic.Pointer[daemon] // its life now
 	ended   <-chan struct{}
 	stop    func() error // asks it to stop and returns how it ended
 	console *syncBuffer
@@ -127,13 +129,28 @@ func (h *host) start(p profile.Profile, port int) *gatewayUnderTest {
 // try runs a gateway and returns when it is ready, or why it did not start.
 func (h *host) try(p profile.Profile, port int) (*gatewayUnderTest, error) {
 	h.t.Helper()
+	return h.tryWith(p, port, func(*daemon) {})
+}
+
+// startWith is start with each life of the gateway prepared.
+func (h *host) startWith(p profile.Profile, port int, prepare func(*daemon)) *gatewayUnderTest {
+	h.t.Helper()
+	g, err := h.tryWith(p, port, prepare)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return g
+}
+
+func (h *host) tryWith(p profile.Profile, port int, prepare func(*daemon)) (*gatewayUnderTest, error) {
+	h.t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	console := &syncBuffer{}
 	ended := make(chan struct{})
 	var result error
-	d := newDaemon(Options{Profile: p, Port: port, Version: "1.2.3", Console: console})
+	var now atomic.Pointer[daemon]
 	go func() {
-		result = d.run(ctx)
+		result = lives(ctx, Options{Profile: p, Port: port, Version: "1.2.3", Console: console}, func(d *daemon) { now.Store(d); prepare(d) })
 		close(ended)
 	}()
 	stop := sync.OnceValue(func() error { cancel(); <-ended; return result })
@@ -156,7 +173,7 @@ func (h *host) try(p profile.Profile, port int) (*gatewayUnderTest, error) {
 			res.Body.Close()
 			if res.StatusCode == http.StatusOK {
 				http.DefaultClient.CloseIdleConnections()
-				return &gatewayUnderTest{h.t, p, port, d, ended, stop, console}, nil
+				return &gatewayUnderTest{h.t, p, port, now.Load(), &now, ended, stop, console}, nil
 			}
 		}
 	}

@@ -1,11 +1,13 @@
 package daemon
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strconv"
 	"syscall"
 
@@ -17,34 +19,28 @@ const loopback = "127.0.0.1"
 // listen binds every port before anything expensive starts, so that a taken
 // one is told at once and by name.
 func (d *daemon) listen(context.Context) error {
-	cfg := d.choice.Loaded.Config
-	for _, l := range []struct {
-		component string
-		port      int
-		bind      string
-		on        bool
-	}{
-		{"gateway", d.ports.Gateway, cfg.Gateway.Bind, true},
-		{"bridge", d.ports.Bridge, cfg.Bridge.Bind, cfg.Bridge.Enabled && !d.safe()},
-		{"browser", d.ports.Browser, "loopback", !d.safe()},
-		{"canvas", d.ports.Canvas, "loopback", cfg.CanvasHost.Enabled && !d.skipCanvas() && !d.safe()},
-	} {
-		if !l.on {
+	now := d.settings()
+	list := d.blueprints()
+	slices.SortStableFunc(list, func(a, b blueprint) int { return cmp.Compare(last(b.name), last(a.name)) }) // the base port tells most
+	for _, b := range list {
+		if b.addr == nil || !b.on(now) {
 			continue
 		}
-		host, err := bindHost(l.bind)
+		host, port, err := b.addr(now)
 		if err != nil {
-			return refuse(d.Profile.Command("config set "+l.component+".bind loopback"), "%s: %w", l.component, err)
+			return err
 		}
-		ln, err := net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(l.port)))
+		addr := net.JoinHostPort(host, strconv.Itoa(port))
+		ln, err := net.Listen("tcp", addr)
 		if err != nil {
-			return d.taken(l.component, l.port, err)
+			return d.taken(b.name, port, err)
 		}
-		d.listeners[l.component] = ln
-		d.push(l.component+" listener", func() error { return ignoreClosed(ln.Close()) })
+		door := newDoor(ln, addr)
+		d.doors[b.name] = door
+		d.push(b.name+" listener", door.Close)
 	}
 	// The bus binds its own ports; they are tried here to name their holder.
-	for _, l := range d.ports.Listeners() {
+	for _, l := range now.ports.Listeners() {
 		if l.Component == "link" && d.linkAddr() == "" {
 			continue
 		}
@@ -80,7 +76,7 @@ func (d *daemon) taken(component string, port int, cause error) error {
 	if info.PID != 0 {
 		holder = fmt.Sprintf("%s (pid %d)", info.Program, info.PID)
 	}
-	if other, ok := d.gatewayOf(info.PID); ok {
+	if other, ok := d.gatewayOf(info.PID); ok && other.Ports.Component(port) != "" {
 		return refuse(d.anotherPort(), "%s cannot listen on port %d: it is the %s of profile %s, held by %s",
 			component, port, other.Ports.Component(port), other.Profile, holder)
 	}
@@ -108,13 +104,22 @@ func (d *daemon) gatewayOf(pid int) (profile.Instance, bool) {
 
 // linkAddr is where peers link to, or "" when the link is off.
 func (d *daemon) linkAddr() string {
-	if !d.choice.Loaded.Config.Bus.Link.Enabled {
+	if !d.config().Bus.Link.Enabled {
 		return ""
 	}
-	return net.JoinHostPort(loopback, strconv.Itoa(d.ports.Link))
+	return net.JoinHostPort(loopback, strconv.Itoa(d.settings().ports.Link))
 }
 
 func (d *daemon) skipCanvas() bool { return d.Profile.Env().Get("CLAWDBOT_SKIP_CANVAS_HOST") == "1" }
+
+// address is where a component listens, by its bind mode of the config.
+func (d *daemon) address(component, bind string, port int) (string, int, error) {
+	host, err := bindHost(bind)
+	if err != nil {
+		return "", 0, refuse(d.Profile.Command("config set "+component+".bind loopback"), "%s: %w", component, err)
+	}
+	return host, port, nil
+}
 
 // bindHost is the address to listen on for a bind mode of the config.
 func bindHost(mode string) (string, error) {
@@ -141,13 +146,6 @@ func tailnetAddr() (string, error) {
 		}
 	}
 	return "", errors.New("bind is tailnet, but this host has no tailnet address")
-}
-
-func ignoreClosed(err error) error {
-	if errors.Is(err, net.ErrClosed) {
-		return nil
-	}
-	return err
 }
 
 // isReadOnly says that a path cannot be written, and will not be.

@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -36,13 +35,12 @@ type logHandler struct {
 
 // logSinks is what all handlers of one daemon share.
 type logSinks struct {
-	level    slog.Level
+	level    slog.LevelVar
 	profile  string
 	subjects subject.Space
 	file     io.Writer // nil until it is open
 
-	mu      sync.Mutex // one line at a time on the console
-	console io.Writer
+	console *console
 	color   bool
 
 	bus atomic.Pointer[nats.Conn]
@@ -52,7 +50,7 @@ func (h *logHandler) toBus(nc *nats.Conn) { h.bus.Store(nc) }
 
 // startLog opens the log.
 func (d *daemon) startLog(context.Context) error {
-	cfg := d.choice.Loaded.Config.Logging
+	cfg := d.config().Logging
 	d.logPath = d.Profile.LogFile()
 	try := ""
 	if cfg.File != "" {
@@ -67,9 +65,10 @@ func (d *daemon) startLog(context.Context) error {
 	file := &timberjack.Logger{Filename: d.logPath, MaxSize: logMegabytes, MaxBackups: logBackups, FileMode: 0o600}
 	d.push("log", file.Close)
 	d.logs = &logHandler{logSinks: &logSinks{
-		level: logLevel(cfg.Level), profile: d.Profile.Bus(), subjects: d.Profile.Subjects(),
-		file: file, console: d.Console, color: d.Color,
+		profile: d.Profile.Bus(), subjects: d.Profile.Subjects(), file: file, console: newConsole(d.Console), color: d.Color,
 	}}
+	d.logs.level.Set(logLevel(cfg.Level))
+	d.push("console", d.logs.console.Close)
 	d.log = slog.New(d.logs)
 	for _, w := range d.Profile.Warnings {
 		d.log.Warn(w)
@@ -109,7 +108,7 @@ func logLevel(name string) slog.Level {
 }
 
 // Enabled implements slog.Handler.
-func (h *logHandler) Enabled(_ context.Context, l slog.Level) bool { return l >= h.level }
+func (h *logHandler) Enabled(_ context.Context, l slog.Level) bool { return l >= h.level.Level() }
 
 // WithAttrs implements slog.Handler.
 func (h *logHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
@@ -181,9 +180,7 @@ func (h *logHandler) print(r slog.Record, line msg.LogLine) {
 		return true
 	})
 	b.WriteByte('\n')
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	_, _ = io.WriteString(h.console, b.String()) // nobody may be there to read it
+	h.console.print(b.String())
 }
 
 const (

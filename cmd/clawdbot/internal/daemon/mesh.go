@@ -89,14 +89,14 @@ func (d *daemon) busMembers() (bus.Members, error) {
 
 // peers are the other profiles of the host that may link.
 func (d *daemon) peers() []bus.Peer {
-	if !d.choice.Loaded.Config.Bus.Link.Enabled {
+	if !d.config().Bus.Link.Enabled {
 		return nil
 	}
 	d.known, _ = d.Profile.Registry.ByBus(d.known) // rescue tells of entries that cannot be read
 	var peers []bus.Peer
 	for _, name := range slices.Sorted(maps.Keys(d.known)) {
 		i := d.known[name]
-		if name == d.Profile.Bus() || !d.watches(i.Profile) {
+		if name == d.Profile.Bus() || !d.settings().watches(i.Profile) {
 			continue
 		}
 		secret, err := d.Profile.Registry.PairSecret(d.Profile.Bus(), name)
@@ -111,10 +111,4 @@ func (d *daemon) peers() []bus.Peer {
 		peers = append(peers, p)
 	}
 	return peers
-}
-
-// watches says whether the config lets the profile be a peer.
-func (d *daemon) watches(name string) bool {
-	allowed := d.choice.Loaded.Config.Rescue.Peers
-	return allowed == nil || slices.Contains(allowed, name)
 }

@@ -2,32 +2,51 @@ package daemon
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"time"
 
+	"github.com/nats-io/nats.go"
+
 	"clawdbot/bus"
 	"clawdbot/bus/msg"
 	"clawdbot/profile"
-	"clawdbot/profile/config"
 	"clawdbot/profile/proc"
 	"clawdbot/profile/store"
 )
 
 // start brings the gateway up, in this order, until everything serves.
 func (d *daemon) start(ctx context.Context) error {
-	for _, step := range []func(context.Context) error{
-		d.openState, d.yield, d.openStore, d.chooseConfig, d.startLog, d.planPorts, d.listen,
-		d.recordGeneration, d.claim, d.startBus, d.startSupervisor, d.startCore, d.buildComponents,
+	for _, step := range []struct {
+		doing string // as a peer that waits for the start reads it
+		fn    func(context.Context) error
+	}{
+		{"", d.openState}, {"", d.yield}, {"opening the store", d.openStore}, {"reading the config", d.chooseConfig},
+		{"", d.startLog}, {"binding ports", d.planPorts}, {"", d.listen}, {"", d.admitClients}, {"", d.recordGeneration}, {"", d.claim},
+		{"starting the bus", d.startBus}, {"", d.startSupervisor}, {"building components", d.startCore}, {"", d.buildParts},
 	} {
-		if err := step(ctx); err != nil {
+		if step.doing != "" {
+			d.noteStart(step.doing)
+		}
+		if err := step.fn(ctx); err != nil {
 			return refusal(err)
 		}
 	}
 	return nil
+}
+
+// noteStart lets peers see how far a start is that does not beat yet, so that a
+// slow one is not taken for a dead one.
+func (d *daemon) noteStart(doing string) {
+	self, err := proc.Find(os.Getpid())
+	if err == nil {
+		err = d.Profile.NoteStart(profile.Starting{Process: self.Identity, Boot: d.boot, Step: doing, At: time.Now()})
+	}
+	if err != nil && d.log != nil {
+		d.log.Warn("note of the start", "err", err)
+	}
 }
 
 // refusal says of a start that the system refused whether trying again helps.
@@ -64,8 +83,8 @@ func (d *daemon) openState(context.Context) error {
 // with --force.
 func (d *daemon) yield(ctx context.Context) error {
 	i, err := d.Profile.Registry.Get(d.Profile.Name)
-	if err != nil || !i.Is(d.Profile) || !i.Alive() {
-		return nil // a registry that cannot be read is told of by claim
+	if err != nil || !i.Is(d.Profile) || !i.Alive() || i.Process.PID == os.Getpid() {
+		return nil // a registry that cannot be read is told of by claim; an earlier life of this process has ended
 	}
 	if !d.Force {
 		return notNow(d.Profile.Command("gateway stop"), "the gateway of profile %s runs already, as pid %d on port %d since %s",
@@ -112,52 +131,29 @@ func (d *daemon) openStore(ctx context.Context) error {
 	}
 	d.store, d.recovery = s, recovery
 	d.push("store", s.Close)
-	return nil
-}
-
-// chooseConfig takes the file, else the last good generation, else safe mode.
-func (d *daemon) chooseConfig(context.Context) error {
-	loaded, loadErr := d.Profile.Load()
-	var invalid *config.Error
-	if errors.As(loadErr, &invalid) {
-		for _, i := range invalid.Issues {
-			d.issues = append(d.issues, i.String())
-		}
+	stop, err := p.KeepCrashOutput()
+	if err != nil { // the gateway runs without
+		d.note(fmt.Sprintf("a crash will leave no stacks: %v", err))
+		return nil
 	}
-	var lastGood *config.Generation
-	g, err := config.NewGenerations(d.store).LastGood()
-	switch {
-	case err == nil:
-		lastGood = &g
-	case !errors.Is(err, config.ErrNoGeneration):
-		return err
-	}
-	d.choice = config.Choose(loaded, loadErr, lastGood, d.Profile.ConfigOptions())
+	d.push("crash output", stop)
 	return nil
 }
 
 // planPorts decides on the ports.
 func (d *daemon) planPorts(context.Context) error {
-	set, _, err := d.Profile.PlanPorts(d.choice.Loaded.Config, d.Port)
+	set, _, err := d.Profile.PlanPorts(d.config(), d.Port)
 	if err != nil {
 		return refuse(d.Profile.Command("ports"), "%w", err)
 	}
-	d.ports = set
+	d.set(func(s *settings) { s.ports = set })
 	return nil
 }
 
-// recordGeneration remembers the config that is about to run.
-func (d *daemon) recordGeneration(context.Context) error {
-	gens := config.NewGenerations(d.store)
+// admitClients prepares who is let in.
+func (d *daemon) admitClients(context.Context) error {
 	var err error
-	switch d.choice.Source {
-	case config.FromSafeMode:
-		return nil // safe mode is no config of the user's
-	case config.FromFallback:
-		d.generation, err = gens.Get(d.choice.Generation)
-	default:
-		d.generation, err = gens.Record(d.choice.Loaded, d.choice.Source, time.Now())
-	}
+	d.set(func(s *settings) { err = d.admit(s) })
 	return err
 }
 
@@ -171,8 +167,8 @@ func (d *daemon) claim(context.Context) error {
 	}
 	d.instance, err = p.Registry.Update(func(all []profile.Instance) (profile.Instance, error) {
 		next := profile.Instance{
-			Profile: p.Name, Bus: p.Bus(), ConfigPath: p.ConfigPath, StateDir: p.StateDir, Workspace: d.workspace(), Ports: d.ports,
-			LinkAddr: d.linkAddr(), Process: self.Identity, StartedAt: time.Now(), Exe: p.Env().Exe, Version: d.Version,
+			Profile: p.Name, Bus: p.Bus(), ConfigPath: p.ConfigPath, StateDir: p.StateDir, Workspace: d.workspace(d.settings()), Ports: d.settings().ports,
+			LinkAddr: d.linkAddr(), Boot: d.boot, Manager: d.Manager, Keeper: d.Keeper, Process: self.Identity, StartedAt: time.Now(), Exe: p.Env().Exe, Version: d.Version,
 		}
 		for _, i := range all {
 			mine := i.Is(p) // whose guard is the store's lock
@@ -182,7 +178,7 @@ func (d *daemon) claim(context.Context) error {
 					i.Profile, i.StateDir, i.Process.PID, i.Bus, p.Name)
 			}
 			if mine {
-				d.before, next.Unit = i, i.Unit
+				d.before, next.Unit, next.Maintenance = i, i.Unit, i.Maintenance
 			}
 		}
 		return next, nil
@@ -207,7 +203,7 @@ func (d *daemon) leave() error {
 		}
 		switch {
 		case d.asked:
-			i.Process, i.StoppedAt = proc.Identity{}, time.Now()
+			i.Boot, i.Process, i.StoppedAt = "", proc.Identity{}, time.Now()
 		case !d.started:
 			i.Process, i.StartedAt, i.StoppedAt = d.before.Process, d.before.StartedAt, d.before.StoppedAt
 		}
@@ -222,10 +218,10 @@ func (d *daemon) startBus(context.Context) error {
 	if d.members, err = d.busMembers(); err != nil {
 		return err
 	}
-	cfg := d.choice.Loaded.Config.Bus
+	cfg, set := d.config().Bus, d.settings().ports
 	bc := bus.Config{
-		Subjects: d.Profile.Subjects(), Port: d.ports.Bus, LinkPort: d.ports.Link, NoLink: d.linkAddr() == "",
-		MonitorPort: d.ports.Monitor, WebSocketPort: d.ports.WebSocket,
+		Subjects: d.Profile.Subjects(), Port: set.Bus, LinkPort: set.Link, NoLink: d.linkAddr() == "",
+		MonitorPort: set.Monitor, WebSocketPort: set.WebSocket,
 		Members: d.members, Log: d.log.With("component", "bus"),
 	}
 	for _, r := range cfg.Remotes {
@@ -244,7 +240,7 @@ func (d *daemon) startBus(context.Context) error {
 		return err
 	}
 	d.push("bus", func() error { d.bus.Close(); return nil })
-	nc, err := d.bus.Dial()
+	nc, err := d.dial("log")
 	if err != nil {
 		return err
 	}
@@ -254,7 +250,7 @@ func (d *daemon) startBus(context.Context) error {
 	if err != nil {
 		return err
 	}
-	if _, err := bus.WriteContext(d.Profile.NATSDir(), d.Profile.Bus(), d.ports.Bus, key); err != nil {
+	if _, err := bus.WriteContext(d.Profile.NATSDir(), d.Profile.Bus(), set.Bus, key); err != nil {
 		d.log.Warn("nats tools will not find this bus", "err", err)
 	}
 	return nil
@@ -262,16 +258,17 @@ func (d *daemon) startBus(context.Context) error {
 
 // startSupervisor starts the beat.
 func (d *daemon) startSupervisor(context.Context) error {
+	now := d.settings()
 	cfg := supervisorConfig{
-		subjects: d.Profile.Subjects(), dial: d.bus.Dial, version: d.Version,
+		subjects: d.Profile.Subjects(), dial: func() (*nats.Conn, error) { return d.dial("supervisor") }, version: d.Version,
 		first: msg.Beat{
-			Profile: d.Profile.Bus(), Boot: boot(), PID: d.instance.Process.PID, Version: d.Version,
-			Phase: msg.PhaseStarting, Detail: "building components", Generation: d.generation.N, Source: string(d.choice.Source),
+			Profile: d.Profile.Bus(), Boot: d.boot, PID: d.instance.Process.PID, Version: d.Version,
+			Phase: msg.PhaseStarting, Detail: "building components", Generation: now.generation.N, Source: string(now.choice.Source),
 		},
 	}
-	for _, name := range componentNames {
-		if d.on(name) {
-			cfg.first.Components = append(cfg.first.Components, msg.Component{Name: name, State: msg.StateStarting})
+	for _, b := range d.blueprints() {
+		if b.on(now) {
+			cfg.first.Components = append(cfg.first.Components, msg.Component{Name: b.name, State: msg.StateStarting})
 		}
 	}
 	if every, ok := d.notify.Watchdog(); ok {
@@ -282,60 +279,27 @@ func (d *daemon) startSupervisor(context.Context) error {
 		return err
 	}
 	d.push("supervisor", d.super.close)
+	d.sayStore()
 	d.sayConfig()
 	return nil
 }
 
-// sayConfig tells which config runs and what is wrong with the file.
-func (d *daemon) sayConfig() {
-	for _, w := range d.choice.Loaded.Warnings {
-		d.log.Warn("config: " + w.String())
-	}
+// sayStore tells what was wrong with the store.
+func (d *daemon) sayStore() {
 	for _, w := range d.recovery.Warnings {
 		d.log.Warn("store: " + w)
 	}
 	if d.recovery.Reason != nil {
 		d.log.Error("store was damaged and replaced", "reason", d.recovery.Reason, "quarantined", d.recovery.Quarantined, "replacedBy", successor(d.recovery))
 	}
-	switch d.choice.Source {
-	case config.FromFile:
-		d.log.Info("config", "file", d.Profile.Env().Short(d.choice.Loaded.Path), "generation", d.generation.N, "verdict", string(d.generation.Verdict))
-		d.announceConfig("applied", d.generation)
-	default:
-		d.log.Error("config refused: " + d.choice.Reason)
-		d.announceConfig("refused", config.Generation{Verdict: config.Refused, Reason: d.choice.Reason})
-		d.announceConfig("fallback", d.generation)
-	}
-}
-
-// announceConfig publishes what became of a config; one that was refused comes
-// with its issues.
-func (d *daemon) announceConfig(what string, g config.Generation) {
-	subj, err := d.Profile.Subjects().Config(what)
-	if err != nil {
-		d.log.Error("announce config", "err", err)
-		return
-	}
-	change := msg.ConfigChange{Generation: g.N, Source: string(d.choice.Source), Verdict: string(g.Verdict), Reason: g.Reason}
-	if g.Verdict == config.Refused {
-		change.Issues = d.issues
-	}
-	body, err := json.Marshal(change)
-	if err == nil {
-		err = d.super.nc.Publish(subj, body)
-	}
-	if err != nil {
-		d.log.Warn("announce config", "err", err)
-	}
 }
 
 // workspace is the folder that the config or the profile names.
-func (d *daemon) workspace() string {
-	if w := d.choice.Loaded.Config.Agents.Defaults.Workspace; w != "" {
+func (d *daemon) workspace(s *settings) string {
+	if w := s.config().Agents.Defaults.Workspace; w != "" {
 		return d.Profile.ExpandHome(w)
 	}
 	return d.Profile.Workspace
 }
 
-// boot is a random name for this life of the process.
-func boot() string { return fmt.Sprintf("%x", randomBytes(8)) }
+func randomName() string { return fmt.Sprintf("%x", randomBytes(8)) }

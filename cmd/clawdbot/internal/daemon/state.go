@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"time"
 
@@ -26,7 +27,9 @@ func (d *daemon) watchStore(ctx context.Context) error {
 	health.Set(d.storeState())
 	backup := time.NewTicker(backupEvery)
 	defer backup.Stop()
-	healthy := d.super.healthy
+	healthy := d.proven
+	pause := max(spaceMin, d.trial.space)
+	var space <-chan time.Time // next look for free space; nil while nothing waits for it
 	for {
 		select {
 		case <-ctx.Done():
@@ -34,6 +37,20 @@ func (d *daemon) watchStore(ctx context.Context) error {
 		case fault := <-d.faults:
 			d.log.Error("store", "err", fault)
 			health.Set(msg.StateFailed, faultText(fault))
+			if errors.Is(fault, store.ErrFull) {
+				if time.Since(d.began) > spaceMax {
+					pause = spaceMin
+				}
+				space = time.After(pause)
+			}
+		case <-space:
+			if err := d.roomFor(spaceNeeded); err != nil {
+				space = time.After(pause)
+				continue
+			}
+			d.log.Info("restarting", "reason", "there is space again")
+			d.super.setPhase(msg.PhaseStopping, "restarting: the store is opened again, there is space")
+			return &restartError{trial{space: min(2*pause, spaceMax)}, "there is space again"}
 		case <-healthy:
 			healthy = nil // once
 			d.backUp()
@@ -43,11 +60,33 @@ func (d *daemon) watchStore(ctx context.Context) error {
 	}
 }
 
+// A store that found the disk full is opened again once there is space for
+// spaceNeeded more. The pause before a look doubles each time that was too early.
+const (
+	spaceNeeded = 8 << 20
+	spaceMin    = time.Second
+	spaceMax    = time.Minute
+)
+
+// roomFor tries whether n more bytes can be written beside the store.
+func (d *daemon) roomFor(n int) (err error) {
+	f, err := os.CreateTemp(d.Profile.StateDir, ".probe-*")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close(), os.Remove(f.Name())) }()
+	block := make([]byte, 64<<10)
+	for ; n > 0 && err == nil; n -= len(block) {
+		_, err = f.Write(block)
+	}
+	return errors.Join(err, f.Sync())
+}
+
 // faultText is a fault with the way out: a store that stopped writing does so
 // until it is opened again.
 func faultText(fault error) string {
 	if errors.Is(fault, store.ErrFull) {
-		return fault.Error() + "; free some space and start the gateway again"
+		return fault.Error() + "; free some space, and the gateway goes on by itself"
 	}
 	return fault.Error() + "; start the gateway again"
 }

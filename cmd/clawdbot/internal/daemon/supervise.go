@@ -16,12 +16,7 @@ import (
 	"clawdbot/bus/subject"
 )
 
-const (
-	beatEvery = 250 * time.Millisecond
-	// probationTime is how long every component must be healthy until the
-	// config that runs counts as good.
-	probationTime = 5 * time.Second
-)
+const beatEvery = 250 * time.Millisecond
 
 // supervisor is the one loop that beats. It hears the components' states on
 // the bus, answers pings and feeds the service manager's watchdog; whatever
@@ -36,15 +31,18 @@ type supervisor struct {
 	watchdog func() error  // nil when no service manager waits for it
 	every    time.Duration // between two calls of watchdog
 	started  chan struct{} // closed once no component is starting any more
-	healthy  chan struct{} // closed once the config has proven itself
+	trials   chan *healthTrial
+	marks    chan mark
+	configs  chan msg.ConfigChange
 
 	// The rest belongs to the loop.
 	beat    msg.Beat
 	began   time.Time
-	wellAt  time.Time // when all components were first well; zero while one is not
+	own     []msg.Component   // as the components say themselves
+	stuck   map[string]string // by component: why it is taken for stuck
+	trial   *healthTrial      // nil when nothing is to be proven
 	fedAt   time.Time
 	up      bool // started is closed
-	proven  bool // healthy is closed
 	ended   chan struct{}
 	stopped context.CancelFunc
 }
@@ -54,6 +52,9 @@ type phaseChange struct {
 	detail string
 	done   chan struct{}
 }
+
+// mark takes a component for stuck, or with no reason clears it.
+type mark struct{ name, why string }
 
 // supervisorConfig is what newSupervisor needs; first is the beat's fixed part,
 // with the components that have to start.
@@ -71,8 +72,8 @@ func newSupervisor(cfg supervisorConfig) (*supervisor, error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	s := &supervisor{
 		subjects: cfg.subjects, states: make(chan *nats.Msg, 256), phases: make(chan phaseChange), pings: make(chan chan msg.Beat),
-		watchdog: cfg.watchdog, every: cfg.every, started: make(chan struct{}), healthy: make(chan struct{}),
-		beat: cfg.first, began: time.Now(), ended: make(chan struct{}), stopped: cancel,
+		watchdog: cfg.watchdog, every: cfg.every, started: make(chan struct{}), trials: make(chan *healthTrial),
+		marks: make(chan mark), configs: make(chan msg.ConfigChange), stuck: map[string]string{}, own: cfg.first.Components, beat: cfg.first, began: time.Now(), ended: make(chan struct{}), stopped: cancel,
 	}
 	if err := s.connect(cfg); err != nil {
 		cancel()
@@ -122,6 +123,23 @@ func (s *supervisor) setPhase(p msg.Phase, detail string) {
 	}
 }
 
+// stuckFor takes a component for stuck because of why, or, when that is "", no
+// longer.
+func (s *supervisor) stuckFor(name, why string) {
+	select {
+	case s.marks <- mark{name, why}:
+	case <-s.ended:
+	}
+}
+
+// runs tells with the next beat which config runs.
+func (s *supervisor) runs(c msg.ConfigChange) {
+	select {
+	case s.configs <- c:
+	case <-s.ended:
+	}
+}
+
 // close ends the loop.
 func (s *supervisor) close() error {
 	s.stopped()
@@ -142,7 +160,9 @@ func (s *supervisor) loop(ctx context.Context) {
 			return
 		case <-tick.C:
 			s.send()
-			s.judge(time.Now())
+			if s.trial.judge(s.beat, time.Now()) {
+				s.trial = nil
+			}
 			s.feed(time.Now())
 		case m := <-s.states:
 			s.hear(m)
@@ -153,6 +173,15 @@ func (s *supervisor) loop(ctx context.Context) {
 			s.send()
 			_ = s.nc.FlushTimeout(time.Second) // out before anything is closed; fails only with the bus itself
 			close(c.done)
+		case t := <-s.trials:
+			s.trial.end(errSuperseded)
+			s.trial = t
+		case m := <-s.marks:
+			s.stuck[m.name] = m.why
+			s.combine()
+		case c := <-s.configs:
+			s.beat.Generation, s.beat.Source = c.Generation, c.Source
+			s.send()
 		case reply := <-s.pings:
 			reply <- s.stamp()
 		}
@@ -185,37 +214,36 @@ func (s *supervisor) hear(m *nats.Msg) {
 	if subj, err := s.subjects.Health(c.Name); err != nil || subj != m.Subject {
 		return // it speaks of another component than its subject
 	}
-	i := slices.IndexFunc(s.beat.Components, func(o msg.Component) bool { return o.Name == c.Name })
+	i := slices.IndexFunc(s.own, func(o msg.Component) bool { return o.Name == c.Name })
 	switch {
 	case i < 0:
-		s.beat.Components = append(s.beat.Components, c)
-		slices.SortFunc(s.beat.Components, func(a, b msg.Component) int { return strings.Compare(a.Name, b.Name) })
-	case s.beat.Components[i] != c:
-		s.beat.Components[i] = c
+		s.own = append(s.own, c)
+		slices.SortFunc(s.own, func(a, b msg.Component) int { return strings.Compare(a.Name, b.Name) })
+	case s.own[i] != c:
+		s.own[i] = c
 	default:
 		return
 	}
-	s.send()
-	if !s.up && !slices.ContainsFunc(s.beat.Components, func(c msg.Component) bool { return c.State == msg.StateStarting }) {
-		s.up = true
-		close(s.started)
-	}
+	s.combine()
 }
 
-// judge closes healthy once all components have been well for long enough.
-func (s *supervisor) judge(now time.Time) {
-	well := s.beat.Phase == msg.PhaseReady
-	for _, c := range s.beat.Components {
-		well = well && c.State != msg.StateFailed && c.State != msg.StateStarting
+// combine makes the beat tell what the components say of themselves, and of
+// those that are stuck what they do not say.
+func (s *supervisor) combine() {
+	next := slices.Clone(s.own)
+	for i, c := range next {
+		if why := s.stuck[c.Name]; why != "" && c.State != msg.StateFailed && c.State != msg.StateOff {
+			next[i].State, next[i].Detail = msg.StateDegraded, why
+		}
 	}
-	switch {
-	case !well:
-		s.wellAt = time.Time{}
-	case s.wellAt.IsZero():
-		s.wellAt = now
-	case !s.proven && now.Sub(s.wellAt) >= probationTime:
-		s.proven = true
-		close(s.healthy)
+	if slices.Equal(next, s.beat.Components) {
+		return
+	}
+	s.beat.Components = next
+	s.send()
+	if !s.up && !slices.ContainsFunc(s.own, func(c msg.Component) bool { return c.State == msg.StateStarting }) {
+		s.up = true
+		close(s.started)
 	}
 }
 

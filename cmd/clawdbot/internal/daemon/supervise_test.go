@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -160,44 +161,52 @@ func TestPingIsAnsweredByTheLoopItself(t *testing.T) {
 
 func TestConfigIsProvenByTimeInHealth(t *testing.T) {
 	now := time.Unix(1_800_000_000, 0)
-	well := []msg.Component{{Name: "agent", State: msg.StateDegraded}, {Name: "bridge", State: msg.StateOff}, {Name: "gateway", State: msg.StateOK}}
-	s := &supervisor{healthy: make(chan struct{}), beat: msg.Beat{Phase: msg.PhaseStarting, Components: well}}
-	proven := func() bool {
-		s.judge(now)
-		select {
-		case <-s.healthy:
-			return true
-		default:
-			return false
-		}
+	well := []msg.Component{
+		{Name: "agent", State: msg.StateDegraded}, {Name: "bridge", State: msg.StateOff}, {Name: "gateway", State: msg.StateOK},
+		{Name: "store", State: msg.StateFailed}, // a full disk is not the config's fault
 	}
-	pass := func(d time.Duration) { now = now.Add(d) }
-
-	proven()
-	pass(2 * probationTime)
-	if proven() {
-		t.Fatal("proven before it was ready")
+	stuck := msg.Component{Name: "gateway", State: msg.StateDegraded, Detail: stuckPrefix + "no answer"}
+	type step struct {
+		wait  time.Duration
+		phase msg.Phase
+		last  msg.Component // in place of the gateway, unless it is zero
 	}
-	s.beat.Phase = msg.PhaseReady
-	proven()
-	pass(probationTime - time.Millisecond)
-	if proven() {
-		t.Fatal("proven too early")
-	}
-	for _, bad := range []msg.State{msg.StateFailed, msg.StateStarting} {
-		s.beat.Components = append(well[:2:2], msg.Component{Name: "gateway", State: bad})
-		if pass(time.Hour); proven() {
-			t.Fatalf("proven with a component %s", bad)
-		}
-	}
-	s.beat.Components = well
-	if proven() {
-		t.Fatal("the time before a failure counts")
-	}
-	if pass(probationTime); !proven() {
-		t.Fatal("not proven after its time")
-	}
-	if pass(time.Hour); !proven() { // a second proof must not close the channel again
-		t.Fatal("no longer proven")
+	const ready, starting = msg.PhaseReady, msg.PhaseStarting
+	for name, test := range map[string]struct {
+		steps []step
+		want  string // "" is proven, "-" not yet decided
+	}{
+		"well for its time": {[]step{{0, ready, msg.Component{}}, {probationTime, ready, msg.Component{}}}, ""},
+		"not long enough":   {[]step{{0, ready, msg.Component{}}, {probationTime - 1, ready, msg.Component{}}}, "-"},
+		"never ready":       {[]step{{0, starting, msg.Component{}}, {2 * probationTime, starting, msg.Component{}}}, "-"},
+		"a hiccup": {[]step{
+			{0, ready, msg.Component{}}, {probationTime - 1, ready, stuck}, {badTime - 1, ready, stuck}, {1, ready, msg.Component{}}, {probationTime, ready, msg.Component{}},
+		}, ""},
+		"the time before a hiccup does not count": {[]step{{0, ready, msg.Component{}}, {probationTime - 1, ready, stuck}, {1, ready, msg.Component{}}}, "-"},
+		"stuck":    {[]step{{0, ready, stuck}, {badTime, ready, stuck}}, "unhealthy: gateway: stuck: no answer"},
+		"failed":   {[]step{{0, ready, msg.Component{Name: "gateway", State: msg.StateFailed, Detail: "x"}}, {badTime, ready, msg.Component{Name: "gateway", State: msg.StateFailed, Detail: "x"}}}, "unhealthy: gateway: x"},
+		"never up": {[]step{{0, ready, msg.Component{Name: "gateway", State: msg.StateStarting}}, {probationTime + trialTime, ready, msg.Component{Name: "gateway", State: msg.StateStarting}}}, "waits for gateway"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			trial, now := &healthTrial{need: probationTime, result: make(chan error, 1)}, now
+			ended := false
+			for _, s := range test.steps {
+				now = now.Add(s.wait)
+				list := slices.Clone(well)
+				if s.last.Name != "" {
+					list[2] = s.last
+				}
+				ended = trial.judge(msg.Beat{Phase: s.phase, Components: list}, now)
+			}
+			if ended != (test.want != "-") {
+				t.Fatalf("ended: %v", ended)
+			}
+			if !ended {
+				return
+			}
+			if err := <-trial.result; (err == nil) != (test.want == "") || err != nil && !strings.Contains(err.Error(), test.want) {
+				t.Errorf("got %v, want %q", err, test.want)
+			}
+		})
 	}
 }

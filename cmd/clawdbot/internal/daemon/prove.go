@@ -1,0 +1,96 @@
+package daemon
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"clawdbot/bus/msg"
+)
+
+const (
+	// probationTime is how long every component must be well, in one go, until
+	// the config that runs counts as good.
+	probationTime = 5 * time.Second
+	// badTime is how long a component may be failed or stuck meanwhile: a single
+	// hiccup condemns nobody.
+	badTime = time.Second
+	// trialTime bounds a probation beyond its own time.
+	trialTime = time.Minute
+)
+
+// errSuperseded is how a probation ends when another config comes in between.
+var errSuperseded = errors.New("another config came in between")
+
+// healthTrial watches whether the components are well for long enough. Times
+// come in; it belongs to the supervisor's loop.
+type healthTrial struct {
+	need   time.Duration
+	result chan error // takes one value: nil when it is proven, else why not
+
+	began, wellAt, badAt time.Time // zero: not yet, or not now
+	done                 bool
+}
+
+// prove begins a probation. The result comes once.
+func (s *supervisor) prove(need time.Duration) <-chan error {
+	t := &healthTrial{need: need, result: make(chan error, 1)}
+	select {
+	case s.trials <- t:
+	case <-s.ended:
+		t.end(errSuperseded)
+	}
+	return t.result
+}
+
+func (t *healthTrial) end(err error) {
+	if t != nil && !t.done {
+		t.done = true
+		t.result <- err
+	}
+}
+
+// judge looks at a beat and says whether the trial has come to its end. The
+// store is no part of it: a full disk is not the config's fault.
+func (t *healthTrial) judge(b msg.Beat, now time.Time) bool {
+	if t == nil {
+		return false
+	}
+	if t.began.IsZero() {
+		t.began = now
+	}
+	well := b.Phase == msg.PhaseReady
+	var bad, waits []string
+	for _, c := range b.Components {
+		switch {
+		case c.Name == "store":
+		case c.State == msg.StateFailed, c.State == msg.StateDegraded && strings.HasPrefix(c.Detail, stuckPrefix):
+			bad = append(bad, c.Name+": "+c.Detail)
+		case c.State == msg.StateStarting:
+			waits = append(waits, c.Name)
+		}
+	}
+	well = well && len(bad)+len(waits) == 0
+	t.wellAt, t.badAt = since(t.wellAt, well, now), since(t.badAt, len(bad) > 0, now)
+	switch {
+	case well && now.Sub(t.wellAt) >= t.need:
+		t.end(nil)
+	case len(bad) > 0 && now.Sub(t.badAt) >= badTime:
+		t.end(fmt.Errorf("unhealthy: %s", strings.Join(bad, "; ")))
+	case !well && now.Sub(t.began) >= t.need+trialTime:
+		t.end(fmt.Errorf("not well within %s: waits for %s", t.need+trialTime, strings.Join(append(bad, waits...), ", ")))
+	}
+	return t.done
+}
+
+// since is from when on a state holds without a break.
+func since(from time.Time, holds bool, now time.Time) time.Time {
+	switch {
+	case !holds:
+		return time.Time{}
+	case from.IsZero():
+		return now
+	}
+	return from
+}

@@ -1,0 +1,9 @@
+//go:build !linux
+
+package drill
+
+import "clawdbot/profile/proc"
+
+func noRoom(proc.Identity) error { return errNoMeans }
+
+func room(proc.Identity) error { return errNoMeans }

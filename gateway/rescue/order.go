@@ -1,0 +1,160 @@
+package rescue
+
+import (
+	"context"
+	"time"
+
+	"clawdbot/bus"
+	"clawdbot/bus/msg"
+	"clawdbot/profile"
+	"clawdbot/profile/config"
+)
+
+// Order is asked of rpc.rescue.repair, hold, resume and directive. Peer is a
+// profile's name on the bus.
+type Order struct {
+	Peer       string                  `json:"peer"`
+	Reason     string                  `json:"reason,omitempty"`
+	DryRun     bool                    `json:"dryRun,omitempty"`
+	Action     profile.DirectiveAction `json:"action,omitempty"`     // of a directive
+	Generation uint64                  `json:"generation,omitempty"` // of a directive; 0 means the last good one
+	ForMs      int64                   `json:"forMs,omitempty"`      // of a directive; 0 means 10 min
+}
+
+// Outcome is the answer to an Order: what is done, or would be.
+type Outcome struct {
+	Peer     string     `json:"peer"`
+	Incident string     `json:"incident,omitempty"` // where what comes of it is told
+	Action   msg.Action `json:"action"`
+}
+
+// order decodes an Order and runs do in the watch loop, with the peer's dossier.
+func (s *Server) order(ctx context.Context, r *bus.Request, do func(o Order, t *track, d *dossier, now time.Time) (Outcome, error)) (out Outcome, err error) {
+	var o Order
+	if err := r.Decode(&o); err != nil {
+		return out, err
+	}
+	err = s.call(ctx, func(now time.Time) (err error) {
+		t := s.tracks[o.Peer]
+		if t == nil {
+			return bus.Errorf(bus.CodeInvalidRequest, "%s watches no peer %q", s.cfg.Subjects.Profile(), o.Peer)
+		}
+		out, err = do(o, t, s.dossiers[o.Peer], now)
+		return err
+	})
+	return out, err
+}
+
+// rescueRepair does now what the policy repair would do, whatever the policy is.
+func (s *Server) rescueRepair(ctx context.Context, r *bus.Request) (any, error) {
+	return s.order(ctx, r, func(o Order, t *track, d *dossier, now time.Time) (Outcome, error) {
+		if d.incident == nil || !d.fatal {
+			return Outcome{}, bus.Errorf(bus.CodeInvalidRequest, "nothing to repair: %s is %s (%s)", o.Peer, t.peer.Verdict, t.peer.Reason)
+		}
+		p := s.plight(d, t, now)
+		p.policy, p.held, p.gaveUp, p.repairs = config.PolicyRepair, "", true, nil
+		next := decide(p, now)
+		if next.do == leave || next.do == hold {
+			return Outcome{}, bus.Errorf(bus.CodeInvalidRequest, "%s is left alone: %s", o.Peer, next.why)
+		}
+		out := Outcome{o.Peer, d.incident.ID, msg.Action{At: now.UnixMilli(), What: string(next.do), Why: next.why, By: byOperator, DryRun: o.DryRun, Result: "begun"}}
+		if o.DryRun {
+			out.Action.Result = "nothing was done"
+			return out, nil
+		}
+		s.act(s.life, d, t, next, byOperator, now)
+		return out, nil
+	})
+}
+
+func (s *Server) rescueHold(ctx context.Context, r *bus.Request) (any, error) {
+	return s.order(ctx, r, func(o Order, _ *track, d *dossier, now time.Time) (Outcome, error) {
+		h := Hold{Reason: orElse(o.Reason, "the operator holds them"), By: byOperator, Since: now}
+		out := Outcome{Peer: o.Peer, Action: msg.Action{At: now.UnixMilli(), What: string(hold), Why: h.Reason, By: byOperator, DryRun: o.DryRun, Result: "repairs are held until they are resumed"}}
+		if !o.DryRun {
+			s.setHold(d, o.Peer, &h)
+		}
+		return out, nil
+	})
+}
+
+// rescueResume lets repairs go on, and begins to count them anew.
+func (s *Server) rescueResume(ctx context.Context, r *bus.Request) (any, error) {
+	return s.order(ctx, r, func(o Order, _ *track, d *dossier, now time.Time) (Outcome, error) {
+		if d.hold == nil {
+			return Outcome{}, bus.Errorf(bus.CodeInvalidRequest, "repairs of %s are not held", o.Peer)
+		}
+		out := Outcome{Peer: o.Peer, Action: msg.Action{At: now.UnixMilli(), What: "resume", Why: orElse(o.Reason, "the operator resumes them"), By: byOperator, DryRun: o.DryRun, Result: "repairs go on"}}
+		if o.DryRun {
+			return out, nil
+		}
+		s.setHold(d, o.Peer, nil)
+		d.repairs = nil
+		if n := len(d.failures); n > 0 {
+			d.failures = d.failures[n-1:]
+		}
+		if d.incident != nil && d.incident.State == msg.IncidentHeld {
+			d.incident.State = msg.IncidentOpen
+			s.record(d, now, out.Action)
+			s.save(d.incident)
+		}
+		return out, nil
+	})
+}
+
+// directiveDefault is how long an operator's directive holds without a word of it.
+const directiveDefault = 10 * time.Minute
+
+// rescueDirective leaves a boot directive for the next start of the peer, and
+// starts nothing.
+func (s *Server) rescueDirective(ctx context.Context, r *bus.Request) (any, error) {
+	var directive profile.Directive
+	var peer profile.Instance
+	out, err := s.order(ctx, r, func(o Order, t *track, d *dossier, now time.Time) (Outcome, error) {
+		var err error
+		peer = s.instances[t.name]
+		directive, err = s.directive(o, d, now)
+		a := msg.Action{
+			At: now.UnixMilli(), What: string(generation), Why: directive.Reason, By: byOperator, DryRun: o.DryRun,
+			Result: "holds until " + directive.Expires.Local().Format(time.TimeOnly) + " for the next start",
+		}
+		if o.Action == profile.DirectSafeMode {
+			a.What = string(safeMode)
+		}
+		return Outcome{o.Peer, directive.Incident, a}, err
+	})
+	if err != nil || out.Action.DryRun {
+		return out, err
+	}
+	if err := s.cfg.Registry.WriteDirective(peer, directive); err != nil { // beside the watch loop, for it waits for the disk
+		return nil, bus.Errorf(bus.CodeInvalidRequest, "%v", err)
+	}
+	return out, s.call(ctx, func(now time.Time) error {
+		if d := s.dossiers[out.Peer]; d != nil && d.incident != nil {
+			s.record(d, now, out.Action)
+			s.save(d.incident)
+		}
+		return nil
+	})
+}
+
+func (s *Server) directive(o Order, d *dossier, now time.Time) (profile.Directive, error) {
+	holds := time.Duration(o.ForMs) * time.Millisecond
+	if o.ForMs == 0 {
+		holds = directiveDefault
+	}
+	next := profile.Directive{
+		By: s.cfg.Subjects.Profile(), Action: o.Action, Generation: o.Generation, Reason: orElse(o.Reason, "the operator asks for it"),
+		Issued: now, Expires: now.Add(holds),
+	}
+	if d.incident != nil {
+		next.Incident = d.incident.ID
+	}
+	if c := d.evidence.Config; o.Action == profile.DirectGeneration && o.Generation == 0 && c != nil {
+		next.Generation = c.LastGood
+	}
+	if o.Action == profile.DirectGeneration && next.Generation == 0 {
+		return next, bus.Errorf(bus.CodeInvalidRequest, "which generation of %s was good is not known here: name one", o.Peer)
+	}
+	return next, nil
+}

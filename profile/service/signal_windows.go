@@ -1,0 +1,6 @@
+package service
+
+import "syscall"
+
+// SignalName is empty: no signal ends a process on Windows.
+func SignalName(syscall.Signal) string { return "" }
