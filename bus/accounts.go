@@ -77,7 +77,10 @@ const (
 // linkAccount is the name of the account that holds the link to a peer.
 func linkAccount(peer string) string { return linkPrefix + peer }
 
-const linkPrefix = "LINK_"
+const (
+	linkPrefix     = "LINK_"
+	profileAccount = "PROFILE"
+)
 
 // LinkLost is where the server tells the sys user that a connection of some
 // account ended; LinkLostPeer says whether it was a link.
@@ -194,7 +197,7 @@ type accounts struct {
 }
 
 func newAccounts(sp subject.Space) *accounts {
-	a := &accounts{sp: sp, profile: server.NewAccount("PROFILE"), system: server.NewAccount("SYS")}
+	a := &accounts{sp: sp, profile: server.NewAccount(profileAccount), system: server.NewAccount("SYS")}
 	a.all = []*server.Account{a.profile, a.system}
 	return a
 }

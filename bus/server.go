@@ -259,6 +259,27 @@ func (s *Server) Stats() (Stats, error) {
 	}, nil
 }
 
+// Served says whether a message on the subject would reach anybody but the
+// connection with the id except (nats.Conn.GetClientID). When it cannot tell, it
+// says yes.
+func (s *Server) Served(subj string, except uint64) bool {
+	acc, err := s.ns.LookupAccount(profileAccount)
+	if err != nil {
+		return true
+	}
+	all := acc.Interest(subj) // before the next, so that a subscription that ends between them counts as somebody
+	own, err := s.ns.Connz(&server.ConnzOptions{CID: except, SubscriptionsDetail: true, State: server.ConnOpen})
+	if err != nil || len(own.Conns) != 1 {
+		return true
+	}
+	for _, sub := range own.Conns[0].SubsDetail {
+		if subject.Overlap(sub.Subject, subj) {
+			all--
+		}
+	}
+	return all > 0
+}
+
 // Close ends the bus and every connection to it, and waits.
 func (s *Server) Close() {
 	s.ns.Shutdown()

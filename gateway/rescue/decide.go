@@ -84,7 +84,7 @@ func decide(p plight, now time.Time) decision {
 	}
 	// Who restarts it as it is need not be us.
 	if d.do == restart && !p.lives && !p.gaveUp && now.Sub(p.last().at) < managerGrace {
-		return decision{why: fmt.Sprintf("%s starts it again by itself: it has %s", p.manager, managerGrace)}
+		return decision{why: fmt.Sprintf("%s starts it again by itself: it has %s", managerName(p.manager), managerGrace)}
 	}
 	d.abort = p.lives
 	return d

@@ -209,7 +209,7 @@ func (s *Server) conclude(ctx context.Context, d *dossier, t *track, result stri
 			if d.fatal {
 				d.incident.Kind = msg.KindBadConfig
 				d.incident.Summary = summary(d.what, Evidence{Exit: d.incident.Exit, Config: c})
-				result = fmt.Sprintf("%s on generation %d, not on its config file: %s", result, c.Generation, c.Reason)
+				result = fmt.Sprintf("%s on generation %d, instead of its config file", result, c.Generation)
 			}
 		}
 		s.resolve(d, t, result, d.served)
@@ -223,7 +223,7 @@ func (s *Server) resolve(d *dossier, t *track, result string, at time.Time) {
 	i.Ended = i.Began + i.RecoverMs
 	i.Result = fmt.Sprintf("%s after %s", result, short(at.Sub(d.began)))
 	if d.fatal && len(i.Actions) == 0 && d.peer.Manager != "" && t.serves() {
-		i.Result += ", started by " + d.peer.Manager + " itself"
+		i.Result += ", started by " + managerName(d.peer.Manager)
 	}
 	d.note(at, i.Result)
 	if d.hold != nil && d.hold.By == byRescue {

@@ -92,7 +92,7 @@ func TestBadConfigTellsTheLine(t *testing.T) {
 	c.mustLive()
 	i := c.resolved()
 	line := "clawdbot.json:3:12: gateway.port: must be a whole number"
-	if i.Kind != msg.KindBadConfig || !strings.Contains(i.Summary, line) || !strings.Contains(i.Result, "on generation 7") || !strings.Contains(i.Result, line) {
+	if i.Kind != msg.KindBadConfig || !strings.Contains(i.Summary, line) || !strings.Contains(i.Result, "on generation 7, instead of its config file") {
 		t.Errorf("%s: %q, %q", i.Kind, i.Summary, i.Result)
 	}
 	if cfg := i.Config; cfg.Source != "fallback" || cfg.LastGood != 7 || len(cfg.Issues) != 1 || cfg.Diff == "" || cfg.Verdict != "good" {

@@ -69,7 +69,7 @@ func TestManagerIsLeftToItsWork(t *testing.T) {
 	c.next("starts it again by itself")
 	c.mustLive()
 	i := c.resolved()
-	if whats(i) != "" || c.deeds() != "" || i.Kind != msg.KindCrash || !strings.HasSuffix(i.Result, "started by systemd itself") {
+	if whats(i) != "" || c.deeds() != "" || i.Kind != msg.KindCrash || !strings.HasSuffix(i.Result, ", started by systemd") {
 		t.Errorf("%s, actions %q, hands %q, result %q", i.Kind, whats(i), c.deeds(), i.Result)
 	}
 }

@@ -113,7 +113,7 @@ func (s *Server) hearManager(d *dossier, status service.Status, err error, now t
 		return
 	}
 	if d.custody.gaveUp {
-		d.note(now, fmt.Sprintf("%s does not start it again: %s", status.Manager, orElse(status.Result, status.State)))
+		d.note(now, fmt.Sprintf("%s does not start it again: %s", managerName(string(status.Manager)), orElse(status.Result, status.State)))
 		d.incident.Kind = classify(d.incident.Kind, d.evidence, true, max(d.alike(), status.Restarts))
 	} else {
 		d.note(now, d.custody.stopped)

@@ -169,6 +169,14 @@ func (h PortHolder) String() string {
 	return fmt.Sprintf("port %d is held by %s (pid %d)", h.Port, h.Name, h.PID)
 }
 
+// managerName is how people call a service manager.
+func managerName(kind string) string {
+	if kind == string(service.Up) {
+		return "clawdbot up"
+	}
+	return kind
+}
+
 // custody is what a peer's service manager says it will do with it.
 type custody struct {
 	gaveUp  bool   // it does not start it again by itself
@@ -182,7 +190,7 @@ func custodyOf(s service.Status) custody {
 		return custody{}
 	case s.State == "deactivating" && s.SubState != "stop-post", s.State == service.UpStopped,
 		s.State == "inactive" && s.Manager == service.Systemd:
-		return custody{stopped: fmt.Sprintf("%s was told to stop it (%s)", s.Manager, s.State)}
+		return custody{stopped: fmt.Sprintf("%s was told to stop it (%s)", managerName(string(s.Manager)), s.State)}
 	case s.State == "failed", s.State == service.UpGaveUp:
 		return custody{gaveUp: true}
 	}

@@ -134,8 +134,8 @@ Without --profile a command speaks of the default profile (~/.clawdbot).`,
 	root.SetUsageTemplate(usageTemplate)
 	root.AddCommand(
 		newSetupCmd(a), newOnboardCmd(a), newGatewayCmd(a), newUpCmd(a),
-		newStatusCmd(a), newHealthCmd(a), newDoctorCmd(a), newProfilesCmd(a), newPortsCmd(a), newLogsCmd(a),
-		newConfigCmd(a), newStateCmd(a), newBusCmd(a), newBrowserCmd(a), newCanvasCmd(a), newDrillCmd(a),
+		newStatusCmd(a), newHealthCmd(a), newDoctorCmd(a), newProfilesCmd(a), newPortsCmd(a), newLogsCmd(a), newRecordCmd(a), newPostmortemCmd(a),
+		newConfigCmd(a), newStateCmd(a), newBusCmd(a), newBrowserCmd(a), newCanvasCmd(a), newMaintenanceCmd(a), newReplayCmd(a), newDrillCmd(a),
 		newVersionCmd(a),
 	)
 	root.InitDefaultHelpCmd()

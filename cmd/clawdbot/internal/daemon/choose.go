@@ -135,8 +135,14 @@ func (d *daemon) recordGeneration(context.Context) error {
 	return nil
 }
 
-// endGeneration notes that the generation did not end by a crash.
-func (d *daemon) endGeneration() error { return config.NewGenerations(d.store).End() }
+// endGeneration notes that the generation did not end by a crash. A store that
+// has stopped writing has said so.
+func (d *daemon) endGeneration() error {
+	if d.store.Err() != nil {
+		return nil
+	}
+	return config.NewGenerations(d.store).End()
+}
 
 // otherwise says how a start that failed goes on: on the last good generation,
 // then in safe mode. What is not the config's fault, or fails on every config,

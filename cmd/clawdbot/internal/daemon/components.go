@@ -149,7 +149,7 @@ func (d *daemon) buildRescue(on stage) (Component, error) {
 
 func (d *daemon) buildRecord(on stage) (Component, error) {
 	return record.New(record.Config{
-		Subjects: d.Profile.Subjects(), Dial: on.dial, Version: d.Version, Store: d.store, Secrets: d.secrets, Log: d.logFor("record"),
+		Subjects: d.Profile.Subjects(), Dial: on.dial, Served: d.bus.Served, Version: d.Version, Store: d.store, Secrets: d.secrets, Log: d.logFor("record"),
 	})
 }
 

@@ -40,6 +40,9 @@ func (d *daemon) start(ctx context.Context) error {
 // noteStart lets peers see how far a start is that does not beat yet, so that a
 // slow one is not taken for a dead one.
 func (d *daemon) noteStart(doing string) {
+	if len(d.undo) == 0 {
+		d.push("note of the start", d.Profile.EndStart)
+	}
 	self, err := proc.Find(os.Getpid())
 	if err == nil {
 		err = d.Profile.NoteStart(profile.Starting{Process: self.Identity, Boot: d.boot, Step: doing, At: time.Now()})
