@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -56,33 +57,38 @@ func TestProbeOfAHeldLoop(t *testing.T) {
 // A disk that hangs holds the probe, which then stands for all that come after.
 func TestProbeOfAHungStore(t *testing.T) {
 	r := newRig(t)
-	var disk sync.RWMutex
-	hung := errorfs.InjectorFunc(func(op errorfs.Op) error {
-		if op.Kind.ReadOrWrite() == errorfs.OpIsWrite {
-			disk.RLock()
-			defer disk.RUnlock()
+	var hangs atomic.Bool
+	stuck, over := make(chan struct{}, 1), make(chan struct{})
+	disk := errorfs.InjectorFunc(func(op errorfs.Op) error {
+		if hangs.Load() && op.Kind.ReadOrWrite() == errorfs.OpIsWrite {
+			signal(stuck)
+			<-over
 		}
 		return nil
 	})
-	s, err := store.Open(store.Config{Dir: r.dir, FS: errorfs.Wrap(vfs.Default, hung)})
+	s, err := store.Open(store.Config{Dir: r.dir, FS: errorfs.Wrap(vfs.Default, disk)})
 	if err != nil {
 		t.Fatal(err)
 	}
 	r.startOn(s, Limits{})
-	disk.Lock()
+	release := sync.OnceFunc(func() { hangs.Store(false); close(over) })
+	t.Cleanup(release)
+	hangs.Store(true)
 	first := make(chan error, 1)
 	go func() {
 		_, err := r.bus.Probe(t, name)
 		first <- err
 	}()
-	r.eventually("a second probe is told of the first", func() bool {
-		var e *bus.Error
-		_, err := r.bus.Probe(t, name)
-		return errors.As(err, &e) && strings.HasPrefix(e.Message, "the probe that began at ")
-	})
-	disk.Unlock()
+	<-stuck
+	var e *bus.Error
+	if _, err := r.bus.Probe(t, name); !errors.As(err, &e) || !strings.HasPrefix(e.Message, "the probe that began at ") {
+		t.Errorf("a second one: %v", err)
+	}
+	release()
 	<-first
-	r.eventually("it works again", func() bool { _, err := r.bus.Probe(t, name); return err == nil })
+	if _, err := r.bus.Probe(t, name); err != nil {
+		t.Errorf("when the disk works again: %v", err)
+	}
 }
 
 // A store that takes no writes is noticed before a message comes.

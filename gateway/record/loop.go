@@ -22,7 +22,7 @@ const (
 	entryBytes = 256
 	// wholeBeat is how many beats that say the same come until one is kept whole.
 	wholeBeat = 40
-	// flushTime bounds the wait for the server at the end.
+	// flushTime bounds the wait for the server.
 	flushTime = 500 * time.Millisecond
 	// secretsEvery is how often the secrets are asked for.
 	secretsEvery = time.Second
@@ -97,7 +97,7 @@ func (s *Server) keep(m *nats.Msg) {
 	if s.repeats(t, m.Subject) {
 		return
 	}
-	if m.Reply != "" && !s.served(m.Subject) {
+	if m.Reply != "" && s.alone(t, m.Subject) {
 		s.sayNobody(m)
 	}
 	body := m.Data
@@ -128,9 +128,14 @@ func (s *Server) repeats(t *tap, subj string) bool {
 	return subj == sp.Ping() || subj == sp.Beat() && t != nil && t.pattern == sp.Healths()
 }
 
-// served says whether somebody else has got a message as well.
-func (s *Server) served(subj string) bool {
-	return s.cfg.Served == nil || slices.Contains(s.own, subj) || s.cfg.Served(subj, s.cid)
+// alone says whether nobody else has got a message of the tap. A subscription
+// that the server has ended meanwhile would be counted out wrongly, so it must be
+// proven to live: what the server had sent before its PONG is here after it.
+func (s *Server) alone(t *tap, subj string) bool {
+	if t == nil || s.cfg.Served == nil || slices.Contains(s.own, subj) || s.cfg.Served(subj, s.cid) {
+		return false
+	}
+	return s.nc.FlushTimeout(flushTime) == nil && t.lives(len(s.incoming))
 }
 
 // sayNobody answers as the server would have done: its header, of the status 503.

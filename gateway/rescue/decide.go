@@ -15,7 +15,7 @@ const (
 	peerGrace    = 10 * time.Second // how long a peer that was never seen may take, after this observer began
 	window       = 15 * time.Minute // failures and repairs that are counted
 	maxRepairs   = 3                // in the window
-	quickly      = time.Minute      // a life shorter than this did not stand
+	quickly      = 15 * time.Second // a life shorter than this did not stand
 	exitConfig   = 78               // "the configuration is at fault, starting again is no use", see sysexits(3)
 )
 
@@ -180,6 +180,8 @@ func (p plight) rung(now time.Time) (int, string) {
 		return 3, "it failed again at once, on a generation that was good"
 	case tried == safeMode:
 		return 4, "it failed again, also in safe mode"
+	case n == 1 && p.lives:
+		return 1, "it hangs"
 	case n == 1:
 		return 1, "it does not run"
 	}

@@ -45,7 +45,7 @@ func TestDecide(t *testing.T) {
 		"a first crash is the manager's": {crashed, func(p *plight) { p.failures[0].at = ago(time.Second) }, leave, false, 0, "systemd starts it again by itself"},
 		"that does nothing":              {crashed, nil, restart, false, 0, "does not run"},
 		"that gave it up":                {crashed, func(p *plight) { p.failures[0].at, p.gaveUp = ago(0), true }, restart, false, 0, "does not run"},
-		"a hang":                         {crashed, func(p *plight) { p.verdict, p.lives, p.failures[0].at = msg.VerdictHung, true, ago(0) }, restart, true, 0, "does not run"},
+		"a hang":                         {crashed, func(p *plight) { p.verdict, p.lives, p.failures[0].at = msg.VerdictHung, true, ago(0) }, restart, true, 0, "it hangs"},
 
 		"under maintenance":     {crashed, func(p *plight) { p.spared = "it is under maintenance" }, leave, false, 0, "maintenance"},
 		"only observed":         {crashed, func(p *plight) { p.policy, p.observes = config.PolicyObserve, "rescue.policy is observe" }, leave, false, 0, "observe"},

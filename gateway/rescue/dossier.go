@@ -93,11 +93,15 @@ func (d *dossier) recall(i msg.Incident, now time.Time) {
 // has says whether the incident of the id is still the open one.
 func (d *dossier) has(id string) bool { return d.incident != nil && d.incident.ID == id }
 
-// note adds a line to the open incident's timeline, at its place in time.
+// note adds a line to the open incident's timeline, at its place in time. Of one
+// that goes on for days the middle is left out.
 func (d *dossier) note(at time.Time, what string) {
-	line := &d.incident.Timeline
-	*line = append(*line, msg.Moment{At: at.UnixMilli(), What: what})
-	slices.SortStableFunc(*line, func(a, b msg.Moment) int { return cmp.Compare(a.At, b.At) })
+	line := append(d.incident.Timeline, msg.Moment{At: at.UnixMilli(), What: what})
+	slices.SortStableFunc(line, func(a, b msg.Moment) int { return cmp.Compare(a.At, b.At) })
+	if len(line) > maxTimeline {
+		line = slices.Delete(line, maxTimeline/2, maxTimeline/2+1)
+	}
+	d.incident.Timeline = line
 }
 
 // plight gathers what a decision rests on.

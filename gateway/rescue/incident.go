@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"slices"
 	"time"
 
@@ -15,7 +16,7 @@ import (
 	"clawdbot/profile/proc"
 )
 
-// maxTimeline bounds an incident that goes on for days.
+// maxTimeline bounds an incident that goes on for days, in lines.
 const maxTimeline = 200
 
 // attend keeps the incident of a peer in step with what is seen of it, and acts
@@ -106,8 +107,8 @@ func incidentID(peer string, now time.Time) string {
 // count notes how the peer is judged, and a process that failed, once.
 func (s *Server) count(ctx context.Context, d *dossier, t *track, i profile.Instance, now time.Time) {
 	v := t.peer.Verdict
-	if v != d.seenAs || t.peer.Reason != d.seenWhy {
-		if first := d.seenAs == ""; !first && len(d.incident.Timeline) < maxTimeline {
+	if v != d.seenAs || v == msg.VerdictStarting && t.peer.Reason != d.seenWhy {
+		if d.seenAs != "" { // the first one is in the record
 			d.note(now, string(v)+": "+t.peer.Reason)
 			s.save(d.incident)
 		}
@@ -160,26 +161,40 @@ func (s *Server) gather(ctx context.Context, d *dossier, t *track, now time.Time
 
 // learn takes evidence into the record.
 func (s *Server) learn(d *dossier, e Evidence, cause string, now time.Time) {
-	first := d.incident.Fingerprint == ""
+	i, first := d.incident, d.incident.Fingerprint == ""
+	for n := len(d.failures) - 1; n >= 0 && d.failures[n].cause == ""; n-- {
+		d.failures[n].cause = cause
+	}
+	if reflect.DeepEqual(e, d.evidence) && cause == i.Fingerprint {
+		return
+	}
+	said := d.evidence.sentences()
+	for _, sentence := range e.sentences() {
+		if !slices.Contains(said, sentence) {
+			d.note(now, sentence)
+		}
+	}
 	d.evidence = e
-	i := d.incident
 	i.Exit, i.LastLog, i.Fingerprint = e.Exit, e.LastLog, cause
 	if e.Config != nil {
 		i.Config = e.Config
 	}
 	i.Stacks = orElse(e.Stacks, i.Stacks)
-	for _, note := range e.Notes {
-		d.note(now, "not known: "+note)
-	}
-	for n := len(d.failures) - 1; n >= 0 && d.failures[n].cause == ""; n-- {
-		d.failures[n].cause = cause
-	}
 	i.Kind = classify(i.Kind, e, d.custody.gaveUp, d.alike())
 	i.Summary = summary(d.what, e)
-	s.save(d.incident)
+	s.save(i)
 	if first {
 		s.notify(i, "open")
 	}
+}
+
+// sentences are the evidence as the timeline tells it.
+func (e Evidence) sentences() []string {
+	list := e.parts()
+	for _, note := range e.Notes {
+		list = append(list, "not known: "+note)
+	}
+	return list
 }
 
 // alike counts the failures of the last one's cause.

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -397,11 +398,38 @@ func TestUnchangedIsProvenBeforeEachRepair(t *testing.T) {
 		}
 		c.register(failed)
 	}
+	s.http, s.nc = http.DefaultClient, c.stage.rescue.Conn(t)
+	j := &job{s: s, peer: failed, hung: true}
+	if err := j.silent(t.Context()); err == nil || err.Error() != "main answers again" {
+		t.Errorf("a peer that answers: %v", err)
+	}
+	c.status.Store(503)
+	if err := j.silent(t.Context()); err != nil {
+		t.Errorf("a peer that does not answer: %v", err)
+	}
 	c.kill()
 	if err := (&job{s: s, peer: failed}).unchanged(time.Now()); err != nil {
 		t.Error(err)
 	}
 	if err := (&job{s: s, peer: failed, hung: true}).unchanged(time.Now()); err == nil {
 		t.Error("it hangs no more, it is gone")
+	}
+}
+
+func TestLongIncidentIsBounded(t *testing.T) {
+	d := &dossier{incident: &msg.Incident{}}
+	now := time.Now()
+	d.note(now, "first")
+	for n := range 3 * maxTimeline {
+		d.note(now.Add(time.Duration(n)*time.Second), "again")
+	}
+	d.note(now.Add(time.Hour), "last")
+	line := d.incident.Timeline
+	if len(line) != maxTimeline || line[0].What != "first" || line[len(line)-1].What != "last" {
+		t.Errorf("%d lines, from %v to %v", len(line), line[0], line[len(line)-1])
+	}
+	d.failures = []failure{{at: now}}
+	if quick, slow := d.pace(time.Second, now), d.pace(time.Second, now.Add(time.Hour)); quick != time.Second || slow < 10*time.Second {
+		t.Errorf("looked at every %s, and later every %s", quick, slow)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"clawdbot/bus/msg"
+	"clawdbot/bus/subject"
 	"clawdbot/profile"
 )
 
@@ -33,7 +34,11 @@ func (j *job) run(ctx context.Context) error {
 		return fmt.Errorf("%w: %w", errLeft, err)
 	}
 	defer release()
-	if err := j.unchanged(time.Now()); err != nil {
+	err = j.unchanged(time.Now())
+	if err == nil && j.hung && stateOf(j.peer.Process) == processAlive {
+		err = j.silent(ctx)
+	}
+	if err != nil {
 		return fmt.Errorf("%w: %w", errLeft, err)
 	}
 	if j.do.do == generation || j.do.do == safeMode {
@@ -83,6 +88,19 @@ func (j *job) abort(ctx context.Context) (err error) {
 }
 
 func (j *job) kill(ctx context.Context) error { return j.s.cfg.Hands.Kill(ctx, j.peer) }
+
+// silent puts both questions once more to a peer that is about to be ended, so
+// that one which was only slow is spared.
+func (j *job) silent(ctx context.Context) error {
+	peer, err := subject.New(j.peer.Bus)
+	if err != nil {
+		return err
+	}
+	if r := j.s.ask(ctx, peer, j.peer.Ports.Gateway, time.Now()); r.ping == nil || r.healthz == nil {
+		return fmt.Errorf("%s answers again", j.peer.Bus)
+	}
+	return nil
+}
 
 // unchanged proves that the process which failed is still the newest of the peer
 // and still in that state: since the verdict it may have been stopped in order,

@@ -78,26 +78,26 @@ func (s *Server) rescueHold(ctx context.Context, r *bus.Request) (any, error) {
 	})
 }
 
-// rescueResume lets repairs go on, and begins to count them anew.
+// rescueResume lets repairs go on, and has failures and repairs counted anew.
 func (s *Server) rescueResume(ctx context.Context, r *bus.Request) (any, error) {
 	return s.order(ctx, r, func(o Order, _ *track, d *dossier, now time.Time) (Outcome, error) {
-		if d.hold == nil {
-			return Outcome{}, bus.Errorf(bus.CodeInvalidRequest, "repairs of %s are not held", o.Peer)
-		}
-		out := Outcome{Peer: o.Peer, Action: msg.Action{At: now.UnixMilli(), What: "resume", Why: orElse(o.Reason, "the operator resumes them"), By: byOperator, DryRun: o.DryRun, Result: "repairs go on"}}
+		out := Outcome{Peer: o.Peer, Action: msg.Action{
+			At: now.UnixMilli(), What: "resume", Why: orElse(o.Reason, "the operator resumes them"), By: byOperator, DryRun: o.DryRun,
+			Result: "repairs go on, and are counted anew",
+		}}
 		if o.DryRun {
 			return out, nil
 		}
 		s.setHold(d, o.Peer, nil)
 		d.repairs = nil
-		if n := len(d.failures); n > 0 {
-			d.failures = d.failures[n-1:]
+		d.failures = d.failures[max(0, len(d.failures)-1):] // the last one is the one at hand
+		if d.incident == nil {
+			d.failures = nil
+			return out, nil
 		}
-		if d.incident != nil && d.incident.State == msg.IncidentHeld {
-			d.incident.State = msg.IncidentOpen
-			s.record(d, now, out.Action)
-			s.save(d.incident)
-		}
+		d.incident.State = msg.IncidentOpen
+		s.record(d, now, out.Action)
+		s.save(d.incident)
 		return out, nil
 	})
 }

@@ -3,6 +3,7 @@ package rescue
 import (
 	"context"
 	"encoding/json"
+	"flag"
 	"io"
 	"log/slog"
 	"net/http"
@@ -37,6 +38,10 @@ func TestMain(m *testing.M) {
 	if os.Getenv(asPeer) != "" {
 		_, _ = io.Copy(io.Discard, os.Stdin)
 		return
+	}
+	flag.Parse()
+	if err := flag.Set("test.parallel", "8"); err != nil { // these tests wait more than they work
+		panic(err)
 	}
 	goleak.VerifyTestMain(m)
 }

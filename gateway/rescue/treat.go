@@ -16,6 +16,8 @@ const (
 	statusEvery    = 500 * time.Millisecond // how often a manager is asked about a peer that failed
 	statusDeadline = 2 * time.Second
 	foreignEvery   = 2 * time.Second // how often it is seen whether a stolen port is free again
+	staleAfter     = time.Minute     // a failure this old is looked at seldom, staleTimes more so
+	staleTimes     = 20
 	repairDeadline = 2 * time.Minute // a manager that waits for a slow start to be ready is not waited for longer
 	directiveHolds = 2 * time.Minute // it is for the start that follows at once
 	leasePause     = 2 * time.Second // before a peer that another gateway works on is looked at again
@@ -24,7 +26,7 @@ const (
 // treat decides what to do about a peer that does not serve, and does it.
 func (s *Server) treat(ctx context.Context, d *dossier, t *track, now time.Time) {
 	s.askManager(ctx, d, now)
-	if len(d.evidence.Foreign) > 0 && !d.gathering && now.Sub(d.gathered) >= foreignEvery && fatal(t.peer.Verdict) {
+	if len(d.evidence.Foreign) > 0 && !d.gathering && now.Sub(d.gathered) >= d.pace(foreignEvery, now) && fatal(t.peer.Verdict) {
 		s.gather(ctx, d, t, now)
 	}
 	if n := len(d.failures); n > 0 && d.failures[n-1].cause == "" && now.Sub(d.failures[n-1].at) > 2*evidenceDeadline {
@@ -80,7 +82,7 @@ const rescueProfile = "rescue"
 
 // askManager asks the peer's service manager, now and then, what it does with it.
 func (s *Server) askManager(ctx context.Context, d *dossier, now time.Time) {
-	if d.asking || d.peer.Manager == "" || now.Sub(d.asked) < statusEvery || !fatal(d.seenAs) {
+	if d.asking || d.peer.Manager == "" || now.Sub(d.asked) < d.pace(statusEvery, now) || !fatal(d.seenAs) {
 		return
 	}
 	d.asking, d.asked = true, now
@@ -98,24 +100,32 @@ func (s *Server) askManager(ctx context.Context, d *dossier, now time.Time) {
 	})
 }
 
-// hearManager takes in the manager's answer. That it was told to stop the peer
-// holds until the peer serves again: at the end of such a stop it looks like a failure.
+// pace is how often something is looked at that is urgent only at first.
+func (d *dossier) pace(every time.Duration, now time.Time) time.Duration {
+	if n := len(d.failures); n > 0 && now.Sub(d.failures[n-1].at) < staleAfter {
+		return every
+	}
+	return staleTimes * every
+}
+
+// hearManager takes in the manager's answer. That it is stopping the peer holds
+// until the peer serves again: the end of such a stop may look like a failure.
 func (s *Server) hearManager(d *dossier, status service.Status, err error, now time.Time) {
 	d.statusErr = err
 	if err != nil {
 		return
 	}
 	before := d.custody
-	if c := custodyOf(status); before.stopped == "" {
-		d.custody = c
+	if !before.stopping {
+		d.custody = custodyOf(status)
 	}
-	if d.custody == before {
+	switch {
+	case d.custody == before, d.custody == custody{}:
 		return
-	}
-	if d.custody.gaveUp {
+	case d.custody.gaveUp:
 		d.note(now, fmt.Sprintf("%s does not start it again: %s", managerName(string(status.Manager)), orElse(status.Result, status.State)))
 		d.incident.Kind = classify(d.incident.Kind, d.evidence, true, max(d.alike(), status.Restarts))
-	} else {
+	default:
 		d.note(now, d.custody.stopped)
 	}
 	s.save(d.incident)

@@ -145,17 +145,22 @@ func ending(e *msg.Exit) string {
 
 // summary is the incident in one sentence, as far as it is known.
 func summary(what string, e Evidence) string {
-	var parts []string
+	return strings.Join(append([]string{what}, e.parts()...), "; ")
+}
+
+// parts are what the evidence proves, each a part of a sentence.
+func (e Evidence) parts() []string {
+	var list []string
 	for _, h := range e.Foreign {
-		parts = append(parts, h.String())
+		list = append(list, h.String())
 	}
 	if end := ending(e.Exit); end != "" {
-		parts = append(parts, end)
+		list = append(list, end)
 	}
 	if e.Config != nil && len(e.Config.Issues) > 0 {
-		parts = append(parts, "its config file is refused: "+e.Config.Issues[0])
+		list = append(list, "its config file is refused: "+e.Config.Issues[0])
 	}
-	return strings.Join(append([]string{what}, parts...), "; ")
+	return list
 }
 
 // String is "port 18789 is held by nginx (pid 77)".
@@ -179,18 +184,21 @@ func managerName(kind string) string {
 
 // custody is what a peer's service manager says it will do with it.
 type custody struct {
-	gaveUp  bool   // it does not start it again by itself
-	stopped string // it was told to stop it: why nobody else may start it, "" when not
+	gaveUp   bool   // it does not start it again by itself
+	stopped  string // it has it stopped: why nobody else may start it, "" when not
+	stopping bool   // that is going on
 }
 
 // custodyOf reads a manager's words. Units that cannot be read so are waited for.
 func custodyOf(s service.Status) custody {
+	stopped := fmt.Sprintf("%s was told to stop it (%s)", managerName(string(s.Manager)), s.State)
 	switch {
 	case !s.Installed:
 		return custody{}
-	case s.State == "deactivating" && s.SubState != "stop-post", s.State == service.UpStopped,
-		s.State == "inactive" && s.Manager == service.Systemd:
-		return custody{stopped: fmt.Sprintf("%s was told to stop it (%s)", managerName(string(s.Manager)), s.State)}
+	case s.State == "deactivating" && s.SubState != "stop-post":
+		return custody{stopped: stopped, stopping: true}
+	case s.State == service.UpStopped, s.State == "inactive" && s.Manager == service.Systemd:
+		return custody{stopped: stopped}
 	case s.State == "failed", s.State == service.UpGaveUp:
 		return custody{gaveUp: true}
 	}

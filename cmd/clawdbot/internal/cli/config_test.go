@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -163,7 +164,19 @@ func TestConfigApply(t *testing.T) {
 		t.Errorf("the config file holds %s, %v", now, err)
 	}
 	apply("--probation", "1ms").wants(0, "Generation 2 is good.\n", "")
-	h.run("--profile", "main", "config", "generations").wants(0, "running", "")
+
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	port := taken.Addr().(*net.TCPAddr).Port
+	cannot := strings.Replace(text, "enabled: false", fmt.Sprintf("port: %d", port), 1)
+	apply(h.file("cannot.json5", cannot), "--probation", "300ms").wants(1, "", "generation 3 was rolled back: ")
+	if now, err := os.ReadFile(p.ConfigPath); err != nil || string(now) != text {
+		t.Errorf("after a rollback the config file holds %s, %v", now, err)
+	}
+	h.run("--profile", "main", "config", "generations").wants(0, "\n3 ", "").wants(0, fmt.Sprintf("port %d", port), "")
 }
 
 func TestApplyRefused(t *testing.T) {

@@ -35,7 +35,9 @@ func startChild(cmd *exec.Cmd) (*child, error) {
 			return
 		}
 		info, err := proc.Find(cmd.Process.Pid)
-		c.id = info.Identity
+		if c.id = info.Identity; err != nil {
+			_ = cmd.Process.Kill()
+		}
 		began <- err
 		_ = cmd.Wait() // how it ended is in its ProcessState
 	}()

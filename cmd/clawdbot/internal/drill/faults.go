@@ -57,7 +57,7 @@ func faults() []fault {
 		signs: down, kinds: []msg.IncidentKind{msg.KindStoreCorrupt}, strike: corruptStore,
 	}, {
 		Fault:  Fault{"slow-start", "main is killed, and starts again very slowly"},
-		strike: slowStart, excuses: func(s sign) bool { return s.verdict == msg.VerdictDown || s.incident.Kind == msg.KindCrash },
+		strike: slowStart, excuses: ofTheKill,
 	}, {
 		Fault:  Fault{"busy-host", "busy loops on all processors, and the rescue stopped for a while"},
 		strike: busyHost, excuses: func(s sign) bool { return s.observer == nameMain },
@@ -67,9 +67,14 @@ func faults() []fault {
 	}}
 }
 
-func freeze(_ context.Context, r *rehearsal) error { return r.hurt(nameMain, suspend) }
+// ofTheKill says whether the rescue tells of the kill before a slow start.
+func ofTheKill(s sign) bool {
+	return s.observer == nameRescue && (s.verdict == msg.VerdictDown || s.incident.Kind == msg.KindCrash)
+}
 
-func killMain(_ context.Context, r *rehearsal) error { return r.hurt(nameMain, kill) }
+func freeze(_ context.Context, r *rehearsal) error { return r.hurt(suspend) }
+
+func killMain(_ context.Context, r *rehearsal) error { return r.hurt(kill) }
 
 // badConfig wants the last good generation to run, and everyone told which line
 // was wrong.
@@ -122,20 +127,22 @@ func crashLoop(ctx context.Context, r *rehearsal) error {
 			return nil
 		}
 		last = r.newest()
-		err = r.hurt(nameMain, kill)
+		if err = r.hurt(kill); errors.Is(err, proc.ErrGone) { // it was ended by another meanwhile
+			err = nil
+		}
 	}
 	return err
 }
 
 func fullDisk(_ context.Context, r *rehearsal) error {
 	r.heal = func(context.Context) error {
-		err := r.hurt(nameMain, room)
+		err := r.hurt(room)
 		if errors.Is(err, proc.ErrGone) { // it was ended meanwhile; the next one has no limit
 			return nil
 		}
 		return err
 	}
-	return r.hurt(nameMain, noRoom)
+	return r.hurt(noRoom)
 }
 
 // The port is kept from main for a few starts, and until somebody tells of it.

@@ -27,7 +27,7 @@ func slowStart(ctx context.Context, r *rehearsal) error {
 		return err
 	}
 	boot := r.newest().Boot
-	if err := r.hurt(nameMain, kill); err != nil {
+	if err := r.hurt(kill); err != nil {
 		return err
 	}
 	starting, err := r.newcomer(ctx, before)

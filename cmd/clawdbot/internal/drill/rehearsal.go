@@ -3,6 +3,7 @@ package drill
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -74,7 +75,14 @@ func rehearse(ctx context.Context, cfg Config, f fault, dir string) (score Score
 	beside.Go(func() { gateways.watchKeeper(ctx, cancel) })
 	defer beside.Wait()
 	defer cancel(nil)
-	if err := r.run(ctx); err != nil {
+	err = r.run(ctx)
+	switch ended := context.Cause(ctx); {
+	case errors.Is(err, errNoMeans):
+		r.score.Skipped = err.Error()
+		return r.score, nil
+	case errors.Is(ended, errKeeper) && !errors.Is(err, errUnwell):
+		r.score.fail("%v", ended)
+	case err != nil:
 		return Score{}, err
 	}
 	r.read(func() { r.score.judge(f, seen, r.at, cfg.Allow) })
@@ -82,10 +90,13 @@ func rehearse(ctx context.Context, cfg Config, f fault, dir string) (score Score
 	return r.score, nil
 }
 
+// errUnwell says that there was no pair to rehearse anything on.
+var errUnwell = errors.New("the pair is not well before the fault")
+
 // run is the fault from its first blow to what is known of it at the end.
 func (r *rehearsal) run(ctx context.Context) error {
 	if !r.await(ctx, patience, func() bool { return r.steady() && len(r.deliveries) >= warm }) {
-		return errors.Join(errors.New("the pair is not well before the fault"), context.Cause(ctx))
+		return r.unwell(ctx)
 	}
 	err := r.f.strike(ctx, r)
 	if err == nil && !r.f.harmless() {
@@ -94,14 +105,6 @@ func (r *rehearsal) run(ctx context.Context) error {
 	if r.heal != nil { // whatever else happened
 		err = errors.Join(err, r.heal(ctx))
 		r.at.healed, r.last = time.Now(), time.Now()
-	}
-	if errors.Is(err, errNoMeans) {
-		r.score.Skipped = err.Error()
-		return nil
-	}
-	if ended := context.Cause(ctx); errors.Is(ended, errKeeper) {
-		r.score.fail("%v", ended)
-		return nil
 	}
 	if err != nil {
 		return err
@@ -115,6 +118,15 @@ func (r *rehearsal) run(ctx context.Context) error {
 		r.check()
 	}
 	return r.recount(ctx)
+}
+
+// unwell tells how the pair is.
+func (r *rehearsal) unwell(ctx context.Context) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	how := fmt.Errorf("%w: the rescue says that main is %s, main that the rescue is %s, and main took %d messages",
+		errUnwell, r.verdict(nameRescue, nameMain), r.verdict(nameMain, nameRescue), len(r.deliveries))
+	return errors.Join(how, context.Cause(ctx))
 }
 
 // settled says whether the gateways think of what happened as they should. The
@@ -164,10 +176,9 @@ func (r *rehearsal) newest() (b msg.Beat) {
 	return b
 }
 
-// hurt does something to the gateway's process, as the fault or as a further
-// blow of it.
-func (r *rehearsal) hurt(name string, do func(proc.Identity) error) error {
-	id, err := r.process(name)
+// hurt does something to main's process, as the fault or as a further blow of it.
+func (r *rehearsal) hurt(do func(main proc.Identity) error) error {
+	id, err := r.process(nameMain)
 	if err != nil {
 		return err
 	}
@@ -183,7 +194,7 @@ func (r *rehearsal) whileDead(ctx context.Context, do func() error) error {
 	if err := suspend(r.keeper.id); err != nil {
 		return err
 	}
-	err := r.hurt(nameMain, func(main proc.Identity) error { return errors.Join(kill(main), proc.Await(ctx, main)) })
+	err := r.hurt(func(main proc.Identity) error { return errors.Join(kill(main), proc.Await(ctx, main)) })
 	if err == nil {
 		err = do()
 	}
