@@ -43,12 +43,12 @@ func live(t *testing.T, b *bustest.Bus, door *bustest.Door, limits Limits, dial 
 func TestProbe(t *testing.T) {
 	b, door := bustest.Start(t, "main"), bustest.NewDoor(t)
 	_, stop := live(t, b, door, Limits{MaxConns: 2}, b.Dial)
-	if p, err := b.Probe(t, name); err != nil || !strings.HasPrefix(p.Did, "answered a ping on 127.0.0.1:") {
+	if p, err := b.Probe(name); err != nil || !strings.HasPrefix(p.Did, "answered a ping on 127.0.0.1:") {
 		t.Errorf("%+v, %v", p, err)
 	}
 	release := door.Hold()
 	var e *bus.Error
-	if _, err := b.Probe(t, name); !errors.As(err, &e) || !strings.Contains(e.Message, "ping on 127.0.0.1:") || !strings.Contains(e.Message, "deadline exceeded") {
+	if _, err := b.Probe(name); !errors.As(err, &e) || !strings.Contains(e.Message, "ping on 127.0.0.1:") || !strings.Contains(e.Message, "deadline exceeded") {
 		t.Errorf("with the loop held: %v", err)
 	}
 	release()
@@ -66,7 +66,7 @@ func TestProbeOfAFullBridge(t *testing.T) {
 	if f := n.read(); f["type"] != "pong" {
 		t.Fatalf("got %v", f)
 	}
-	if p, err := b.Probe(t, name); err != nil || p.Did != "has as many connections as it takes: 1" {
+	if p, err := b.Probe(name); err != nil || p.Did != "has as many connections as it takes: 1" {
 		t.Errorf("%+v, %v", p, err)
 	}
 	if err := stop(); err != nil {

@@ -30,7 +30,7 @@ func TestHung(t *testing.T) {
 	}
 	want := fmt.Sprintf("browser profile clawd: Chromium (process %d) does not answer: ", pid)
 	var e *bus.Error
-	if _, err := s.bus.Probe(t, name); !errors.As(err, &e) || !strings.HasPrefix(e.Message, want) {
+	if _, err := s.bus.Probe(name); !errors.As(err, &e) || !strings.HasPrefix(e.Message, want) {
 		t.Errorf("probe of a hung one: %v", err)
 	}
 	s.shut()

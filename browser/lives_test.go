@@ -45,17 +45,17 @@ func TestProbe(t *testing.T) {
 	needChromium(t)
 	b, door := bustest.Start(t, "main"), bustest.NewDoor(t)
 	s, stop := live(t, b, door, b.Dial)
-	if p, err := b.Probe(t, name); err != nil || p.Did != "its gate answered over HTTP" {
+	if p, err := b.Probe(name); err != nil || p.Did != "its gate answered over HTTP" {
 		t.Errorf("%+v, %v", p, err)
 	}
 	s.ok(t, "POST", "/start", "", nil)
-	if p, err := b.Probe(t, name); err != nil || p.Did != "its gate answered over HTTP, and 1 Chromium over CDP" {
+	if p, err := b.Probe(name); err != nil || p.Did != "its gate answered over HTTP, and 1 Chromium over CDP" {
 		t.Errorf("%+v, %v", p, err)
 	}
 	http.DefaultClient.CloseIdleConnections()
 	release := door.Hold()
 	var e *bus.Error
-	if _, err := b.Probe(t, name); !errors.As(err, &e) || !strings.HasPrefix(e.Message, "HTTP on 127.0.0.1:") || !strings.Contains(e.Message, "deadline exceeded") {
+	if _, err := b.Probe(name); !errors.As(err, &e) || !strings.HasPrefix(e.Message, "HTTP on 127.0.0.1:") || !strings.Contains(e.Message, "deadline exceeded") {
 		t.Errorf("with the loop held: %v", err)
 	}
 	release()
@@ -72,7 +72,7 @@ func TestThreeLives(t *testing.T) {
 		s, stop := live(t, b, door, b.Dial)
 		s.ok(t, "POST", "/start", "", nil)
 		s.ok(t, "POST", "/tabs/open", `{"url":"about:blank"}`, nil)
-		if _, err := b.Probe(t, name); err != nil {
+		if _, err := b.Probe(name); err != nil {
 			t.Error(err)
 		}
 		http.DefaultClient.CloseIdleConnections()

@@ -66,7 +66,7 @@ func TestProbe(t *testing.T) {
 	h, door := behind(t)
 	stop := h.live(door, h.bus.Dial)
 	before := h.files()
-	if p, err := h.bus.Probe(t, name); err != nil || p.Did != "served a file of its own by a capability URL" {
+	if p, err := h.bus.Probe(name); err != nil || p.Did != "served a file of its own by a capability URL" {
 		t.Errorf("%+v, %v", p, err)
 	}
 	if after := h.files(); len(after) != len(before) {
@@ -74,7 +74,7 @@ func TestProbe(t *testing.T) {
 	}
 	release := door.Hold()
 	var e *bus.Error
-	if _, err := h.bus.Probe(t, name); !errors.As(err, &e) || !strings.HasPrefix(e.Message, "capability URL on 127.0.0.1:") ||
+	if _, err := h.bus.Probe(name); !errors.As(err, &e) || !strings.HasPrefix(e.Message, "capability URL on 127.0.0.1:") ||
 		!strings.Contains(e.Message, "deadline exceeded") || strings.Contains(e.Message, capPath) {
 		t.Errorf("with the loop held: %v", err)
 	}
@@ -110,7 +110,7 @@ func TestThreeLives(t *testing.T) {
 			t.Errorf("a file: %s", got.Status)
 		}
 		h.page("") // stays open
-		if _, err := h.bus.Probe(t, name); err != nil {
+		if _, err := h.bus.Probe(name); err != nil {
 			t.Error(err)
 		}
 	}

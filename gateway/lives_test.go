@@ -50,7 +50,7 @@ func live(t *testing.T, b *bustest.Bus, l net.Listener, dial func() (*nats.Conn,
 func TestProbeOfTheGateway(t *testing.T) {
 	b, door := bustest.Start(t, "main"), bustest.NewDoor(t)
 	f, stop := live(t, b, door.Key(), b.Dial)
-	if p, err := b.Probe(t, "gateway"); err != nil || p.Did != "answered /healthz and began a client's handshake" {
+	if p, err := b.Probe("gateway"); err != nil || p.Did != "answered /healthz and began a client's handshake" {
 		t.Errorf("%+v, %v", p, err)
 	}
 	if _, hello := f.connect(); len(hello.Snapshot.Presence) != 2 { // the gateway and this client
@@ -58,7 +58,7 @@ func TestProbeOfTheGateway(t *testing.T) {
 	}
 	release := door.Hold()
 	var e *bus.Error
-	if _, err := b.Probe(t, "gateway"); !errors.As(err, &e) || !strings.HasPrefix(e.Message, "/healthz on 127.0.0.1:") || !strings.Contains(e.Message, "deadline exceeded") {
+	if _, err := b.Probe("gateway"); !errors.As(err, &e) || !strings.HasPrefix(e.Message, "/healthz on 127.0.0.1:") || !strings.Contains(e.Message, "deadline exceeded") {
 		t.Errorf("with the loop held: %v", err)
 	}
 	release()
@@ -75,7 +75,7 @@ func TestProbeOfACrowdedGateway(t *testing.T) {
 		f.rawUpgrade()
 	}
 	eventually(t, "it has no room for more", func() bool {
-		p, err := b.Probe(t, "gateway")
+		p, err := b.Probe("gateway")
 		return err == nil && strings.HasSuffix(p.Did, "as many clients as may are in their handshake")
 	})
 	if err := stop(); err != nil {
@@ -100,7 +100,7 @@ func TestThreeLives(t *testing.T) {
 		if r := c.response("1"); !r.OK {
 			t.Fatal(r.Error)
 		}
-		if _, err := b.Probe(t, "gateway"); err != nil {
+		if _, err := b.Probe("gateway"); err != nil {
 			t.Error(err)
 		}
 	}

@@ -91,20 +91,18 @@ func (b *Bus) Conn(t testing.TB) *nats.Conn {
 
 // Probe asks a component for a piece of its work, as the supervisor does but
 // with more patience, for a test may run on a busy host.
-func (b *Bus) Probe(t testing.TB, component string) (msg.Probe, error) {
-	t.Helper()
+func (b *Bus) Probe(component string) (did msg.Probe, err error) {
 	subj, err := b.Subjects.Probe(component)
 	if err != nil {
-		t.Fatal(err)
+		return did, err
 	}
 	nc, err := b.Dial()
 	if err != nil {
-		t.Fatal(err)
+		return did, err
 	}
 	defer nc.Close()
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	var did msg.Probe
 	err = bus.Call(ctx, nc, subj, nil, &did)
 	return did, err
 }

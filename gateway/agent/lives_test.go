@@ -24,7 +24,7 @@ import (
 func TestProbe(t *testing.T) {
 	r := newRig(t)
 	a, _ := r.start(Limits{})
-	if p, err := r.bus.Probe(t, name); err != nil || p.Did != "stored a record and took a turn" {
+	if p, err := r.bus.Probe(name); err != nil || p.Did != "stored a record and took a turn" {
 		t.Errorf("%+v, %v", p, err)
 	}
 	for e, err := range a.probes.All() {
@@ -44,7 +44,7 @@ func TestProbeOfAHeldLoop(t *testing.T) {
 		t.Fatal(err)
 	}
 	var e *bus.Error
-	if _, err := r.bus.Probe(t, name); !errors.As(err, &e) || !strings.HasPrefix(e.Message, "the loop that starts the workers took no turn") {
+	if _, err := r.bus.Probe(name); !errors.As(err, &e) || !strings.HasPrefix(e.Message, "the loop that starts the workers took no turn") {
 		t.Errorf("got %v", err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
@@ -76,17 +76,17 @@ func TestProbeOfAHungStore(t *testing.T) {
 	hangs.Store(true)
 	first := make(chan error, 1)
 	go func() {
-		_, err := r.bus.Probe(t, name)
+		_, err := r.bus.Probe(name)
 		first <- err
 	}()
 	<-stuck
 	var e *bus.Error
-	if _, err := r.bus.Probe(t, name); !errors.As(err, &e) || !strings.HasPrefix(e.Message, "the probe that began at ") {
+	if _, err := r.bus.Probe(name); !errors.As(err, &e) || !strings.HasPrefix(e.Message, "the probe that began at ") {
 		t.Errorf("a second one: %v", err)
 	}
 	release()
 	<-first
-	if _, err := r.bus.Probe(t, name); err != nil {
+	if _, err := r.bus.Probe(name); err != nil {
 		t.Errorf("when the disk works again: %v", err)
 	}
 }
@@ -113,7 +113,7 @@ func TestProbeOfAFullStore(t *testing.T) {
 		t.Fatal(err)
 	}
 	full.On()
-	if _, err := r.bus.Probe(t, name); err == nil || !strings.Contains(err.Error(), "no space left on device") {
+	if _, err := r.bus.Probe(name); err == nil || !strings.Contains(err.Error(), "no space left on device") {
 		t.Errorf("got %v", err)
 	}
 	r.eventually("health says failed", func() bool {
@@ -140,7 +140,7 @@ func TestThreeLives(t *testing.T) {
 		ctx, cancel := context.WithCancel(context.Background())
 		done := make(chan error, 1)
 		go func() { done <- a.Run(ctx) }()
-		if _, err := b.Probe(t, name); err != nil {
+		if _, err := b.Probe(name); err != nil {
 			t.Error(err)
 		}
 		nc, err := b.Dial()

@@ -198,11 +198,18 @@ func (s *Server) arm() {
 	}
 }
 
-// turn ends a window: it gives new credit and writes the batch.
+// turn ends a window: it gives new credit and writes the batch. Credit is given
+// only when all that the server has sent is counted; a server that is too busy to
+// say so gets its turn in the next window.
 func (s *Server) turn() {
 	s.armed = false
-	for _, t := range s.taps {
-		s.refill(t)
+	if err := s.nc.FlushTimeout(flushTime); err != nil {
+		s.arm()
+	} else {
+		s.collect()
+		for _, t := range s.taps {
+			s.refill(t)
+		}
 	}
 	s.write()
 }

@@ -88,11 +88,12 @@ func (t *tap) credit() int {
 	return min(t.most, max(4, fastBytes*(t.got-t.seen)/t.bytes))
 }
 
-// refill gives new credit for what was used. It returns true when there was not
+// refill gives new credit for what was used; all that the server had sent at one
+// moment since the last refill must be counted. It returns true when there was not
 // enough, so that messages may be missing.
 //
-// A server that had already sent its last message when a higher limit was on its
-// way does not know the subscription any more: then got stays at the limit before.
+// A server that had sent its last message while a higher limit was on its way did
+// not know the subscription any more: then got stays at the limit before.
 func (t *tap) refill(nc *nats.Conn, to chan *nats.Msg) (short bool, err error) {
 	switch t.got {
 	case t.limit, t.was:

@@ -79,12 +79,12 @@ func decide(p plight, now time.Time) decision {
 		return decision{why: why}
 	}
 	d := p.remedy(now)
+	// Who restarts it as it is need not be us, and the human need not come for it.
+	if (d.do == restart || d.do == hold) && !p.lives && !p.gaveUp && now.Sub(p.last().at) < managerGrace {
+		return decision{why: fmt.Sprintf("%s starts it again by itself: it has %s", managerName(p.manager), managerGrace)}
+	}
 	if d.do == hold {
 		return d
-	}
-	// Who restarts it as it is need not be us.
-	if d.do == restart && !p.lives && !p.gaveUp && now.Sub(p.last().at) < managerGrace {
-		return decision{why: fmt.Sprintf("%s starts it again by itself: it has %s", managerName(p.manager), managerGrace)}
 	}
 	d.abort = p.lives
 	return d

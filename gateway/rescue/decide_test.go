@@ -90,6 +90,9 @@ func TestDecide(t *testing.T) {
 		"three repairs": {crashed, func(p *plight) {
 			p.repairs = []repair{{ago(14 * time.Minute), restart}, {ago(9 * time.Minute), restart}, {ago(8 * time.Minute), restart}}
 		}, hold, false, 0, "3 repairs in 15m0s did not help"},
+		"three repairs, and the manager is about to": {crashed, func(p *plight) {
+			p.failures[0].at, p.repairs = ago(time.Second), []repair{{ago(14 * time.Minute), restart}, {ago(9 * time.Minute), restart}, {ago(8 * time.Minute), restart}}
+		}, leave, false, 0, "by itself"},
 		"three repairs, one long ago": {crashed, func(p *plight) {
 			p.gaveUp, p.repairs = true, []repair{{ago(16 * time.Minute), restart}, {ago(9 * time.Minute), restart}, {ago(8 * time.Minute), restart}}
 		}, restart, false, 0, ""},

@@ -20,6 +20,7 @@ type dossier struct {
 	began    time.Time        // its first sign of trouble, on our clock
 	what     string           // the trouble in a sentence
 	fatal    bool             // the peer does not serve
+	boot     string           // of the life that failed
 	served   time.Time        // when it served again, while the record is being closed
 	peer     profile.Instance // as it was when it failed, with the process that did
 	counted  proc.Identity    // the last process whose failure is counted

@@ -75,7 +75,7 @@ func (d *dossier) over(t *track, troubles []trouble) string {
 
 // open begins a record.
 func (s *Server) open(ctx context.Context, d *dossier, t *track, tr trouble, now time.Time) {
-	d.began, d.what, d.fatal, d.taken = now, tr.what, fatal(t.peer.Verdict), false
+	d.began, d.what, d.boot, d.fatal, d.taken = now, tr.what, t.beat.Boot, fatal(t.peer.Verdict), false
 	if d.fatal || tr.kind == msg.KindLinkOnly {
 		d.began = now.Add(-t.sinceTrouble(now))
 	}
@@ -237,7 +237,7 @@ func (s *Server) resolve(d *dossier, t *track, result string, at time.Time) {
 	i.State, i.RecoverMs = msg.IncidentResolved, at.Sub(d.began).Milliseconds()
 	i.Ended = i.Began + i.RecoverMs
 	i.Result = fmt.Sprintf("%s after %s", result, short(at.Sub(d.began)))
-	if d.fatal && len(i.Actions) == 0 && d.peer.Manager != "" && t.serves() {
+	if d.fatal && len(i.Actions) == 0 && d.peer.Manager != "" && t.serves() && t.beat.Boot != d.boot {
 		i.Result += ", started by " + managerName(d.peer.Manager)
 	}
 	d.note(at, i.Result)

@@ -89,7 +89,7 @@ func TestHoldOutlivesTheObserver(t *testing.T) {
 	}
 	c.ask("rescue.resume", Order{Peer: "main"}, nil)
 	i := c.resolved()
-	if i.ID != before.ID || whats(i) != "restart" || c.deeds() != "start" || i.RecoverMs != i.Ended-before.Began {
+	if i.ID != before.ID || whats(i) != "resume restart" || i.Summary != before.Summary || c.deeds() != "start" || i.RecoverMs != i.Ended-before.Began {
 		t.Errorf("%+v; hands %q", i, c.deeds())
 	}
 	if st := c.next(""); st.Held {

@@ -145,7 +145,12 @@ func ending(e *msg.Exit) string {
 
 // summary is the incident in one sentence, as far as it is known.
 func summary(what string, e Evidence) string {
-	return strings.Join(append([]string{what}, e.parts()...), "; ")
+	for _, part := range e.parts() {
+		if !strings.Contains(what, part) { // an earlier life of this observer may have said it
+			what += "; " + part
+		}
+	}
+	return what
 }
 
 // parts are what the evidence proves, each a part of a sentence.

@@ -12,12 +12,15 @@
 // Who owns what:
 //
 //	config/generation  config   every config that ran: text, hash, time, source, verdict
+//	config/running     config   the generation that runs unproven, until the gateway ends in order
 //	agent/in           agent    messages that came in; the sender has its answer only after the write
 //	agent/out          agent    replies that wait for their channel's acknowledgement
 //	agent/seen         agent    ids of handled messages, against a second delivery
 //	bus/grant          bus      named services and the subjects each may use
 //	bridge/node        bridge   paired nodes
 //	rescue/incident    rescue   incidents, one record each
+//	rescue/hold        rescue   peers that an operator or too many repairs put on hold
+//	rescue/notice      rescue   messages to the operator that no channel has taken yet
 //	store/…            store    reserved: commit/last counts the commits, seq/<component>/<kind> the numbers of a log
 //
 // # Durability

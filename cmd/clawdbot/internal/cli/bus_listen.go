@@ -17,7 +17,8 @@ type listener struct {
 	profile profile.Profile
 	opts    subOptions
 	use     busUse
-	seen    int // messages
+	show    func(*nats.Msg) error // instead of printing each as it is, nil for that
+	seen    int                   // messages
 }
 
 // errEnded says that the connection to the bus ended.
@@ -96,7 +97,7 @@ func (l *listener) print(ctx context.Context, in feed) error {
 	for l.opts.count == 0 || l.seen < l.opts.count {
 		select {
 		case m := <-in.messages:
-			if err := l.app.printMessage(m, l.opts); err != nil {
+			if err := l.printMessage(m); err != nil {
 				return err
 			}
 			l.seen++
@@ -113,4 +114,11 @@ func (l *listener) print(ctx context.Context, in feed) error {
 		}
 	}
 	return nil
+}
+
+func (l *listener) printMessage(m *nats.Msg) error {
+	if l.show != nil {
+		return l.show(m)
+	}
+	return l.app.printMessage(m, l.opts)
 }

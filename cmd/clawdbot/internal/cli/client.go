@@ -12,7 +12,7 @@ import (
 	"clawdbot/profile/proc"
 )
 
-// callTimeout bounds a conversation with a gateway.
+// callTimeout bounds a conversation with a gateway whose context has no deadline.
 const callTimeout = 5 * time.Second
 
 // running is the profile's entry in the host registry when its gateway runs.
@@ -81,8 +81,11 @@ func awake(p profile.Profile) (profile.Instance, error) {
 
 // call asks the profile's running gateway for one method.
 func (a *app) call(ctx context.Context, p profile.Profile, method string, params, out any) error {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
+	if _, ok := ctx.Deadline(); !ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, callTimeout)
+		defer cancel()
+	}
 	c, err := a.dial(ctx, p)
 	if err != nil {
 		return err

@@ -134,7 +134,7 @@ func (a *app) printCard(card drill.Card) {
 	t := table{heads(pen, "", "fault", "detected", "serving again", "false alarms", "repairs", "lost")}
 	for _, s := range card.Scores {
 		if s.Skipped != "" {
-			t.row(pen.dim("-"), s.Name, pen.dim("not here: "+s.Skipped))
+			t.row(pen.dim("-"), s.Name, pen.dim("not here"))
 			continue
 		}
 		mark := pen.good("✓")
@@ -150,6 +150,9 @@ func (a *app) printCard(card drill.Card) {
 	}
 	t.print(a.Out)
 	for _, s := range card.Scores {
+		if s.Skipped != "" {
+			a.wrapped(pen.dim(s.Name)+": ", s.Skipped)
+		}
 		for _, f := range s.Failures {
 			a.wrapped(pen.bad(s.Name)+": ", f)
 		}

@@ -105,7 +105,7 @@ func asExit(err error) *exitError {
 		return &exitError{exitTryAgain, err, "clawdbot --profile <another name> setup"}
 	case errors.Is(err, profile.ErrName):
 		return &exitError{exitUsage, err, ""}
-	case anyIs(err, config.ErrChanged, ports.ErrNoBlock, store.ErrLocked, store.ErrFull, syscall.ENOSPC):
+	case anyIs(err, config.ErrChanged, config.ErrLocked, profile.ErrLocked, ports.ErrNoBlock, store.ErrLocked, store.ErrFull, syscall.ENOSPC):
 		return &exitError{exitTryAgain, err, ""}
 	case errors.As(err, &invalid), anyIs(err, profile.ErrPort, setup.ErrFolder, store.ErrReadOnly, fs.ErrPermission):
 		return &exitError{exitConfig, err, ""}

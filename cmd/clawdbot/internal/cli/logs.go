@@ -162,10 +162,14 @@ func (l logPrinter) line(text string) {
 		l.app.printf("%s\n", body)
 		return
 	}
-	pen := l.app.pen(l.app.Out)
+	l.app.printf("%s\n", l.app.pen(l.app.Out).logLine(line))
+}
+
+// logLine is a line of the log for people, without what would steer a terminal.
+func (p pen) logLine(line msg.LogLine) string {
+	text := printable(strings.ReplaceAll(line.Msg, "\t", "    "))
 	if line.Time == "" {
-		l.app.printf("%s\n", line.Msg)
-		return
+		return text
 	}
 	when := line.Time
 	if t, err := time.Parse(time.RFC3339, line.Time); err == nil {
@@ -173,9 +177,9 @@ func (l logPrinter) line(text string) {
 	}
 	var attrs strings.Builder
 	for _, key := range slices.Sorted(maps.Keys(line.Attrs)) {
-		fmt.Fprintf(&attrs, " %s%s", pen.dim(key+"="), jsonLine(line.Attrs[key]))
+		fmt.Fprintf(&attrs, " %s%s", p.dim(printable(key)+"="), printable(jsonLine(line.Attrs[key])))
 	}
-	l.app.printf("%s %s %s %s%s\n", pen.dim(when), pen.level(line.Level), pen.bold(fmt.Sprintf("%-8s", line.Component)), line.Msg, attrs.String())
+	return fmt.Sprintf("%s %s %s %s%s", p.dim(when), p.level(line.Level), p.bold(fmt.Sprintf("%-8s", line.Component)), text, attrs.String())
 }
 
 // level colours and pads a level.

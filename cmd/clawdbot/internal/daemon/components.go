@@ -120,7 +120,7 @@ func (d *daemon) buildGateway(on stage) (Component, error) {
 	cfg := gateway.Config{
 		Listener: on.listener, Subjects: d.Profile.Subjects(), Dial: on.dial, Gate: on.front,
 		Identity: gateway.Identity{Profile: d.Profile.Name, ConfigPath: d.Profile.ConfigPath, StateDir: d.Profile.StateDir},
-		Version:  d.Version, Log: d.logFor("gateway"), Ports: on.ports, Generation: d.generationFrame,
+		Version:  d.Version, Log: d.logFor("gateway"), Ports: on.ports, Generation: d.generationFrame, Maintenance: d.maintenance,
 	}
 	if on.config().CanvasHost.Enabled && !d.skipCanvas() && !on.safe() {
 		cfg.CanvasHostURL = localURL(on.ports.Canvas)
@@ -132,8 +132,18 @@ func (d *daemon) buildGateway(on stage) (Component, error) {
 func (d *daemon) generationFrame() frame.Generation {
 	s := d.settings()
 	return frame.Generation{
-		Generation: s.generation.N, Source: string(s.choice.Source), Verdict: string(s.generation.Verdict), Warnings: s.warnings(),
+		Generation: s.generation.N, Source: string(s.choice.Source), Verdict: string(s.generation.Verdict),
+		Reason: s.reason(), Warnings: s.warnings(),
 	}
+}
+
+// maintenance is what the host knows of this gateway's own, nil when there is none.
+func (d *daemon) maintenance() *frame.Maintenance {
+	i, err := d.Profile.Registry.Get(d.Profile.Name)
+	if err != nil || !i.InMaintenance(time.Now()) {
+		return nil // an entry that cannot be read is told of by the mesh
+	}
+	return &frame.Maintenance{Until: i.Maintenance.Until.UnixMilli(), Reason: i.Maintenance.Reason, By: i.Maintenance.By}
 }
 
 func (d *daemon) buildRescue(on stage) (Component, error) {

@@ -74,13 +74,17 @@ func (d *daemon) configPlan(_ context.Context, r *bus.Request) (any, error) {
 	}
 	s := d.settings()
 	changes := config.Plan(s.choice.Loaded, loaded)
-	issues := loaded.Issues
+	issues, effect := loaded.Issues, changes.Effect()
 	if issues == nil {
 		issues = []config.Issue{}
 	}
-	return map[string]any{
-		"valid": invalid == nil, "issues": issues, "effect": changes.Effect(), "changes": changes, "against": s.generation.N,
-	}, nil
+	if invalid == nil {
+		if _, _, err := d.Profile.PlanPorts(loaded.Config, d.Port); err != nil {
+			effect, invalid = config.EffectRefused, &config.Error{}
+			issues = append(issues, config.Issue{File: d.Profile.ConfigPath, Rule: "ports", Message: err.Error()})
+		}
+	}
+	return map[string]any{"valid": invalid == nil, "issues": issues, "effect": effect, "changes": changes, "against": s.generation.N}, nil
 }
 
 // maxProbation bounds what a caller may ask for.

@@ -3,6 +3,7 @@ package daemon
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"slices"
@@ -35,7 +36,7 @@ type proposed struct {
 type follower struct {
 	*daemon
 	gens   config.Generations
-	seen   string       // hash of the file as it was looked at last
+	seen   string       // mark of the files as they were looked at last
 	proven *settings    // where a rollback leads; nil before the first proof
 	result <-chan error // of the probation under way; nil when there is none
 	need   time.Duration
@@ -46,7 +47,7 @@ type follower struct {
 func (d *daemon) followConfig(ctx context.Context) error {
 	f := &follower{daemon: d, gens: config.NewGenerations(d.store), need: d.trial.need}
 	if loaded, _ := d.Profile.Load(); loaded != nil {
-		f.seen = loaded.Hash
+		f.seen = f.mark(loaded)
 	}
 	select {
 	case <-ctx.Done():
@@ -130,16 +131,21 @@ func (f *follower) look(ctx context.Context) error {
 	if err != nil && !errors.As(err, &invalid) {
 		return err
 	}
-	if loaded.Hash == f.seen {
+	mark := f.mark(loaded)
+	if mark == f.seen {
 		return nil
 	}
-	f.seen = loaded.Hash
+	f.seen = mark
 	if invalid != nil {
 		f.refuse(err.Error(), issueLines(invalid.Issues))
 		return nil
 	}
 	if !loaded.Exists && f.settings().choice.Loaded.Exists {
 		f.refuse("the config file is gone", nil)
+		return nil
+	}
+	if f.runs(loaded) {
+		f.now.Store(f.settings().with(func(s *settings) { s.refused, s.issues = "", nil }))
 		return nil
 	}
 	bad, known, err := f.gens.Bad(loaded.Hash)
@@ -152,6 +158,19 @@ func (f *follower) look(ctx context.Context) error {
 		return nil
 	}
 	return f.propose(ctx, loaded, nil)
+}
+
+// mark tells one state of the config's files from another. The .env file counts,
+// though it is no part of a generation.
+func (f *follower) mark(l *config.Loaded) string {
+	env, _ := config.ReadFile(f.Profile.DotEnv()) // one that is not there is empty
+	return fmt.Sprintf("%s %x", l.Hash, sha256.Sum256(env))
+}
+
+// runs says whether a config is the one that runs, text and values.
+func (f *follower) runs(l *config.Loaded) bool {
+	now := f.settings().choice
+	return now.Source == config.FromFile && now.Loaded.Hash == l.Hash && len(config.Plan(now.Loaded, l)) == 0
 }
 
 // refuse keeps what runs and tells why the file is not it.

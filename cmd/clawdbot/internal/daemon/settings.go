@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -59,16 +60,12 @@ func (d *daemon) admit(s *settings) error {
 	return err
 }
 
-// warnings is what status tells of the config: why it is not the file that
-// runs, and what the file's warnings are.
+// reason is why what runs is not the file as it is; "" when it is.
+func (s *settings) reason() string { return cmp.Or(s.choice.Reason, s.refused) }
+
+// warnings is what else status tells of the config.
 func (s *settings) warnings() []string {
-	list := []string{}
-	for _, reason := range []string{s.choice.Reason, s.refused} {
-		if reason != "" {
-			list = append(list, reason)
-		}
-	}
-	list = append(list, s.tightened...)
+	list := append([]string{}, s.tightened...)
 	of := ""
 	if s.choice.Source == config.FromFallback { // its lines are not those of the file as it is now
 		of = fmt.Sprintf("generation %d: ", s.choice.Generation)
