@@ -24,5 +24,7 @@
 //
 // To the NATS server a recorder is a listener like any other, and who listens
 // counts as one that may answer. So for a request that reached nobody else the
-// recorder gives the server's own answer, no responders.
+// recorder gives the server's own answer, no responders. It knows for 200 ms who
+// listens: a request to a service that has just gone, or one of a flood of them on
+// ever new subjects, may wait for its time-out instead.
 package record

@@ -22,6 +22,8 @@ const (
 	entryBytes = 256
 	// wholeBeat is how many beats that say the same come until one is kept whole.
 	wholeBeat = 40
+	// maxLooks is how often in a window it is looked up who has got a request.
+	maxLooks = 25
 	// flushTime bounds the wait for the server.
 	flushTime = 500 * time.Millisecond
 	// secretsEvery is how often the secrets are asked for.
@@ -97,7 +99,7 @@ func (s *Server) keep(m *nats.Msg) {
 	if s.repeats(t, m.Subject) {
 		return
 	}
-	if m.Reply != "" && s.alone(t, m.Subject) {
+	if m.Reply != "" && s.alone(m.Subject) {
 		s.sayNobody(m)
 	}
 	body := m.Data
@@ -128,14 +130,16 @@ func (s *Server) repeats(t *tap, subj string) bool {
 	return subj == sp.Ping() || subj == sp.Beat() && t != nil && t.pattern == sp.Healths()
 }
 
-// alone says whether nobody else has got a message of the tap. A subscription
-// that the server has ended meanwhile would be counted out wrongly, so it must be
-// proven to live: what the server had sent before its PONG is here after it.
-func (s *Server) alone(t *tap, subj string) bool {
-	if t == nil || s.cfg.Served == nil || slices.Contains(s.own, subj) || s.cfg.Served(subj, s.cid) {
+// alone says whether nobody else has got a message on the subject. The look is
+// dear, so its answer holds for a window, and there are few in one; one too many
+// finds that somebody has.
+func (s *Server) alone(subj string) bool {
+	if s.cfg.Served == nil || s.heard[subj] || slices.Contains(s.own, subj) || s.looks == maxLooks {
 		return false
 	}
-	return s.nc.FlushTimeout(flushTime) == nil && t.lives(len(s.incoming))
+	s.looks++
+	s.heard[subj] = s.cfg.Served(subj, s.cid)
+	return !s.heard[subj]
 }
 
 // sayNobody answers as the server would have done: its header, of the status 503.
@@ -202,7 +206,8 @@ func (s *Server) arm() {
 // only when all that the server has sent is counted; a server that is too busy to
 // say so gets its turn in the next window.
 func (s *Server) turn() {
-	s.armed = false
+	s.armed, s.looks = false, 0
+	clear(s.heard)
 	if err := s.nc.FlushTimeout(flushTime); err != nil {
 		s.arm()
 	} else {

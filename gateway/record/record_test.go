@@ -248,7 +248,7 @@ func TestShowLeavesBodiesOutUnlessAsked(t *testing.T) {
 		{Query{Subject: "in.>", Bodies: true}, true, "dear diary", "careful"},
 		{Query{Subject: "clawdbot.main.log.*"}, false, "careful", "in.cli"},
 		{Query{Subject: "*.cli", Limit: 1}, false, "in.cli", "diary"},
-		{Query{Subject: "*.*", Limit: 1}, false, "log.warn", "in.cli"},
+		{Query{Subject: "log.*", Limit: 1}, false, "careful", "begins"},
 		{Query{LastMs: 60_000}, false, "careful", ""},
 	} {
 		var got Shown

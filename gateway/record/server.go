@@ -65,6 +65,8 @@ type Server struct {
 	proven   time.Time // of the last entry that was read back
 	last     time.Time
 	beats    map[string]*beat // by subject
+	heard    map[string]bool  // subjects that somebody else listens on, in this window
+	looks    int              // at who listens, in this window
 	hide     *tape.Redactor
 	hideAt   time.Time // when hide was made
 	due      *time.Timer
@@ -89,7 +91,7 @@ type ask struct {
 func New(cfg Config) (*Server, error) {
 	s := &Server{
 		cfg: cfg, closed: make(chan struct{}), asks: make(chan ask), taps: newTaps(cfg),
-		count: counts{kinds: map[string]int64{}}, beats: map[string]*beat{}, due: time.NewTimer(time.Hour),
+		count: counts{kinds: map[string]int64{}}, beats: map[string]*beat{}, heard: map[string]bool{}, due: time.NewTimer(time.Hour),
 	}
 	var err error
 	s.ring, err = store.NewRing[tape.Entry](cfg.Store, tape.Component, tape.Kind, store.RingLimits{

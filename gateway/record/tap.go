@@ -68,17 +68,6 @@ func (t *tap) took(m *nats.Msg) {
 	t.bytes += len(m.Data)
 }
 
-// lives says whether the server has certainly not ended the subscription, when as
-// many messages, of any tap, wait to be taken.
-func (t *tap) lives(waiting int) bool {
-	for _, end := range [...]int{t.limit, t.was} {
-		if t.got <= end && end <= t.got+waiting {
-			return false
-		}
-	}
-	return true
-}
-
 // credit is how many messages may come in the next window, by the size of those
 // in the last one.
 func (t *tap) credit() int {

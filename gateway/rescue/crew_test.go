@@ -40,7 +40,8 @@ type crew struct {
 	cmd      *exec.Cmd
 	lives    int
 	beating  bool
-	silent   bool // its next lives do not beat
+	silent   bool          // its next lives do not beat
+	linger   time.Duration // how long Start takes beyond the start
 	source   string
 	marked   uint64 // the beat when the source was set last
 }
@@ -212,11 +213,16 @@ func (c *crew) Status(context.Context, profile.Instance) (service.Status, error)
 	return c.manager, c.failing["status"]
 }
 
-func (c *crew) Start(context.Context, profile.Instance) error {
+func (c *crew) Start(ctx context.Context, _ profile.Instance) error {
 	if err := c.told("start"); err != nil {
 		return err
 	}
-	return c.live()
+	err := c.live()
+	select {
+	case <-time.After(c.linger):
+	case <-ctx.Done():
+	}
+	return err
 }
 
 func (c *crew) Restart(context.Context, profile.Instance) error {

@@ -10,7 +10,6 @@ import (
 	"clawdbot/profile"
 	"clawdbot/profile/config"
 	"clawdbot/profile/proc"
-	"clawdbot/profile/service"
 )
 
 // dossier is what an observer has on one peer beside the verdict. It belongs to
@@ -21,7 +20,8 @@ type dossier struct {
 	what     string           // the trouble in a sentence
 	fatal    bool             // the peer does not serve
 	boot     string           // of the life that failed
-	served   time.Time        // when it served again, while the record is being closed
+	served   time.Time        // since when it serves again
+	closing  bool             // the record is being closed
 	peer     profile.Instance // as it was when it failed, with the process that did
 	counted  proc.Identity    // the last process whose failure is counted
 	seenAs   msg.Verdict      // as the timeline has it
@@ -38,12 +38,11 @@ type dossier struct {
 	evidence  Evidence
 	gathering bool
 	gathered  time.Time
-	status    service.Status
 	statusErr error
 	custody   custody
 	asking    bool
 	asked     time.Time
-	explained string // the boot whose config trouble is told of in an incident that is closed
+	explained string // what it runs in place of its file, as an incident that is closed tells
 }
 
 // Hold keeps an observer from repairing a peer until it is resumed.
@@ -76,9 +75,16 @@ func (d *dossier) recall(i msg.Incident, now time.Time) {
 		// How long it had served is not known: long enough, so that nothing is concluded from it.
 		d.failures = append(d.failures, failure{at: at, cause: i.Fingerprint, served: quickly})
 	}
+	what := restart
 	for _, a := range i.Actions {
-		if at := time.UnixMilli(a.At); now.Sub(at) < window && a.By == byRescue && remedy(a.What) == restart {
-			d.repairs = append(d.repairs, repair{at, restart})
+		switch remedy(a.What) {
+		case generation, safeMode:
+			what = remedy(a.What)
+		case restart:
+			if at := time.UnixMilli(a.At); now.Sub(at) < window && a.By == byRescue {
+				d.repairs = append(d.repairs, repair{at, what})
+			}
+			what = restart
 		}
 	}
 	if c := i.Config; c != nil && c.Source == string(config.FromFallback) {
@@ -94,9 +100,12 @@ func (d *dossier) recall(i msg.Incident, now time.Time) {
 // has says whether the incident of the id is still the open one.
 func (d *dossier) has(id string) bool { return d.incident != nil && d.incident.ID == id }
 
-// note adds a line to the open incident's timeline, at its place in time. Of one
-// that goes on for days the middle is left out.
+// note adds a line to the open incident's timeline, at its place in time, unless
+// it was just said. Of one that goes on for days the middle is left out.
 func (d *dossier) note(at time.Time, what string) {
+	if n := len(d.incident.Timeline); n > 0 && d.incident.Timeline[n-1].What == what {
+		return
+	}
 	line := append(d.incident.Timeline, msg.Moment{At: at.UnixMilli(), What: what})
 	slices.SortStableFunc(line, func(a, b msg.Moment) int { return cmp.Compare(a.At, b.At) })
 	if len(line) > maxTimeline {

@@ -28,9 +28,11 @@ func (s *Server) attend(ctx context.Context, t *track, now time.Time) {
 		d.explained = ""
 	}
 	troubles := t.troubles(now)
-	if d.incident != nil {
+	if d.incident != nil && !d.closing {
 		if result := d.over(t, troubles); result != "" {
 			s.conclude(ctx, d, t, result, now)
+		} else {
+			d.served = time.Time{}
 		}
 	}
 	if d.incident == nil {
@@ -39,6 +41,9 @@ func (s *Server) attend(ctx context.Context, t *track, now time.Time) {
 			return
 		}
 		s.open(ctx, d, t, troubles[0], now)
+	}
+	if d.peer.Profile == "" { // the incident is of an earlier life of this observer
+		d.peer = i
 	}
 	if !d.fatal {
 		d.next = "it runs: a restart is not what it lacks"
@@ -79,7 +84,7 @@ func (s *Server) open(ctx context.Context, d *dossier, t *track, tr trouble, now
 	if d.fatal || tr.kind == msg.KindLinkOnly {
 		d.began = now.Add(-t.sinceTrouble(now))
 	}
-	d.evidence, d.custody, d.asked, d.counted = Evidence{}, custody{}, time.Time{}, proc.Identity{}
+	d.evidence, d.custody, d.statusErr, d.counted, d.peer = Evidence{}, custody{}, nil, proc.Identity{}, profile.Instance{}
 	detect := now.Sub(d.began).Milliseconds()
 	d.incident = &msg.Incident{
 		ID: incidentID(t.name, now), Observer: s.cfg.Subjects.Profile(), Peer: t.name, Kind: tr.kind, State: msg.IncidentOpen,
@@ -129,6 +134,9 @@ func (s *Server) count(ctx context.Context, d *dossier, t *track, i profile.Inst
 	d.counted, d.peer = failed, i
 	d.peer.Process = failed
 	d.incident.Verdict = v
+	if d.asked = (time.Time{}); !d.custody.stopping {
+		d.custody = custody{}
+	}
 	s.gather(ctx, d, t, now)
 }
 
@@ -208,16 +216,20 @@ func (d *dossier) alike() int {
 	return n
 }
 
-// conclude closes the record, with what the peer says of itself when it runs.
+// conclude closes the record, with what the peer says of itself when it runs. The
+// outcome of a repair that is under way belongs into it.
 func (s *Server) conclude(ctx context.Context, d *dossier, t *track, result string, now time.Time) {
-	if !d.served.IsZero() {
-		return // it is being closed
+	if d.served.IsZero() {
+		d.served = now
 	}
-	d.served = now
-	if !running(t.peer.Verdict) {
-		s.resolve(d, t, result, now)
+	if d.busy != "" {
 		return
 	}
+	if !running(t.peer.Verdict) {
+		s.resolve(d, t, result, d.served)
+		return
+	}
+	d.closing = true
 	s.inquire(ctx, d, t, func(time.Time) {
 		if c := d.incident.Config; c != nil && c.Source == string(config.FromFallback) {
 			d.explained = fallback(t)
@@ -246,9 +258,9 @@ func (s *Server) resolve(d *dossier, t *track, result string, at time.Time) {
 		s.setHold(d, t.name, nil)
 	}
 	s.cfg.Log.Info("incident is over", "id", i.ID, "result", i.Result)
-	s.save(d.incident)
+	s.save(i)
 	s.notify(i, "resolved")
-	d.incident, d.served, d.next, d.seenAs, d.seenWhy = nil, time.Time{}, "", "", ""
+	d.incident, d.served, d.closing, d.next, d.seenAs, d.seenWhy = nil, time.Time{}, false, "", "", ""
 }
 
 // save publishes a record and keeps it.

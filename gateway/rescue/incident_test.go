@@ -421,7 +421,7 @@ func TestLongIncidentIsBounded(t *testing.T) {
 	now := time.Now()
 	d.note(now, "first")
 	for n := range 3 * maxTimeline {
-		d.note(now.Add(time.Duration(n)*time.Second), "again")
+		d.note(now.Add(time.Duration(n)*time.Second), fmt.Sprint("again ", n))
 	}
 	d.note(now.Add(time.Hour), "last")
 	line := d.incident.Timeline

@@ -16,6 +16,7 @@ type job struct {
 	peer     profile.Instance // with the process that failed
 	do       decision
 	by       string
+	began    time.Time
 	incident string
 	badHash  string
 	hung     bool

@@ -53,6 +53,7 @@ func (s *Server) rescueRepair(ctx context.Context, r *bus.Request) (any, error) 
 		}
 		p := s.plight(d, t, now)
 		p.policy, p.held, p.gaveUp, p.repairs = config.PolicyRepair, "", true, nil
+		p.failures = p.failures[max(0, len(p.failures)-1):] // what was tried before is for the operator to judge
 		next := decide(p, now)
 		if next.do == leave || next.do == hold {
 			return Outcome{}, bus.Errorf(bus.CodeInvalidRequest, "%s is left alone: %s", o.Peer, next.why)

@@ -74,6 +74,26 @@ func TestManagerIsLeftToItsWork(t *testing.T) {
 	}
 }
 
+// TestManagerThatIsSlowToAnswer: the peer serves before its manager says so. The
+// repair stands in the record all the same, and the peer's row tells of it.
+func TestManagerThatIsSlowToAnswer(t *testing.T) {
+	t.Parallel()
+	c := newCrew(t)
+	c.linger = 1500 * time.Millisecond
+	c.mustLive()
+	c.watch()
+	c.verdict(msg.VerdictOK)
+	c.kill()
+	c.until("the repair is told", func(l []msg.Peer) bool { return l[0].Repair == "restart of main by rescue" })
+	i := c.resolved()
+	if whats(i) != "restart" || i.Actions[0].TookMs < c.linger.Milliseconds() || i.RecoverMs > i.DetectMs+c.linger.Milliseconds() {
+		t.Errorf("%+v; recovered in %d ms", i.Actions, i.RecoverMs)
+	}
+	if l := c.list(); l[0].Repair != "" {
+		t.Errorf("%+v", l[0])
+	}
+}
+
 func TestHangIsAborted(t *testing.T) {
 	t.Parallel()
 	c := newCrew(t)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"clawdbot/bus/msg"
@@ -26,7 +27,7 @@ const (
 // treat decides what to do about a peer that does not serve, and does it.
 func (s *Server) treat(ctx context.Context, d *dossier, t *track, now time.Time) {
 	s.askManager(ctx, d, now)
-	if len(d.evidence.Foreign) > 0 && !d.gathering && now.Sub(d.gathered) >= d.pace(foreignEvery, now) && fatal(t.peer.Verdict) {
+	if len(d.evidence.Foreign) > 0 && now.Sub(d.gathered) >= d.pace(foreignEvery, now) && fatal(t.peer.Verdict) {
 		s.gather(ctx, d, t, now)
 	}
 	if n := len(d.failures); n > 0 && d.failures[n-1].cause == "" && now.Sub(d.failures[n-1].at) > 2*evidenceDeadline {
@@ -156,36 +157,35 @@ func (s *Server) act(ctx context.Context, d *dossier, t *track, do decision, by 
 	d.repairs = append(d.repairs, repair{now, do.do})
 	t.peer.Repair = d.busy
 	s.publish(t)
-	job := job{s: s, peer: d.peer, do: do, by: by, incident: d.incident.ID, badHash: d.evidence.FileHash, hung: t.peer.Verdict == msg.VerdictHung, stacked: d.incident.Stacks != ""}
+	j := job{
+		s: s, peer: d.peer, do: do, by: by, began: now, incident: d.incident.ID, badHash: d.evidence.FileHash,
+		hung: t.peer.Verdict == msg.VerdictHung, stacked: d.incident.Stacks != "",
+	}
 	s.background(func() func(time.Time) {
 		ctx, cancel := context.WithTimeout(ctx, repairDeadline)
 		defer cancel()
-		err := job.run(ctx)
+		err := j.run(ctx)
 		return func(now time.Time) {
 			d.busy, t.peer.Repair = "", ""
 			s.publish(t)
-			if !d.has(job.incident) { // it came back by itself meanwhile
-				return
+			if d.has(j.incident) { // the peer may have been removed meanwhile
+				s.finish(d, &j, err, now)
 			}
-			s.finish(d, job, err, now)
 		}
 	})
 }
 
 // finish takes the outcome of a job into the record. One that was left undone
 // does not count as a repair.
-func (s *Server) finish(d *dossier, j job, err error, now time.Time) {
+func (s *Server) finish(d *dossier, j *job, err error, now time.Time) {
 	for _, a := range j.done {
 		s.record(d, time.UnixMilli(a.At), a)
 	}
 	d.incident.Stacks = orElse(j.stacks, d.incident.Stacks)
-	var held *profile.HeldError
 	if errors.Is(err, errLeft) {
-		d.repairs = d.repairs[:len(d.repairs)-1]
+		d.repairs = slices.DeleteFunc(d.repairs, func(r repair) bool { return r.at.Equal(j.began) })
 		d.deferred, d.next = now.Add(leasePause), err.Error()
-		if errors.As(err, &held) || len(d.incident.Timeline) < maxTimeline {
-			d.note(now, err.Error())
-		}
+		d.note(now, err.Error())
 	}
 	s.save(d.incident)
 }

@@ -47,19 +47,12 @@ does not run, the records are read from its store.`,
   clawdbot --profile rescue incidents watch`,
 	}
 	listCmd := &cobra.Command{Use: "list", Short: "A row for each, the newest first", Args: takes(), RunE: list}
-	newGroup(cmd, listCmd, newIncidentsShowCmd(a, &o), newIncidentsWatchCmd(a, &o))
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if len(args) > 0 {
-			return helpOrUnknown(cmd, args)
-		}
-		return list(cmd, args)
-	}
 	cmd.PersistentFlags().BoolVar(&o.json, "json", false, "print the result as JSON")
 	for _, c := range []*cobra.Command{cmd, listCmd} {
 		o.filter(c)
 		c.Flags().IntVarP(&o.limit, "limit", "n", 20, "how many of the newest; 0 means all")
 	}
-	return cmd
+	return newGroupOr(cmd, list, listCmd, newIncidentsShowCmd(a, &o), newIncidentsWatchCmd(a, &o))
 }
 
 func (o *incidentsOptions) filter(cmd *cobra.Command) {

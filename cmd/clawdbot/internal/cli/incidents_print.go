@@ -31,37 +31,39 @@ func (a *app) printIncidents(p profile.Profile, list []msg.Incident) {
 		return
 	}
 	pen, roomy := a.pen(a.Out), a.columns() >= 96
-	head := []string{"ID", "WHEN", "PEER", "KIND", "STATE", "DETECTED", "RECOVERED"}
-	var t table
+	row := func(id, when string, rest ...string) []string {
+		if !roomy { // the id tells the time as well
+			return append([]string{id}, rest...)
+		}
+		return append([]string{id, when}, rest...)
+	}
+	t := table{heads(pen, row("ID", "WHEN", "PEER", "KIND", "STATE", "DETECTED", "RECOVERED")...)}
 	for _, i := range list {
 		recovered := "-"
 		if i.Ended != 0 {
 			recovered = elapsed(i.RecoverMs)
 		}
-		row := []string{i.ID, clock(i.Began), i.Peer, string(i.Kind), pen.incident(i.State), elapsed(i.DetectMs), recovered}
-		t.row(a.without(row, 1, roomy)...)
+		t.row(row(i.ID, clock(i.Began), i.Peer, string(i.Kind), pen.incident(i.State), elapsed(i.DetectMs), recovered)...)
 	}
 	// The summaries stand between the rows, so the columns are lined up before.
 	var rows strings.Builder
-	append(table{heads(pen, a.without(head, 1, roomy)...)}, t...).print(&rows)
-	lines := strings.Split(strings.TrimSuffix(rows.String(), "\n"), "\n")
-	a.printf("%s\n", lines[0])
-	for n, line := range lines[1:] {
-		a.printf("%s\n", line)
-		summary := printable(list[n].Summary)
-		if isTerminal(a.Out) {
-			summary = ansi.Truncate(summary, a.columns()-2, "…")
+	t.print(&rows)
+	n := -1
+	for line := range strings.Lines(rows.String()) {
+		a.printf("%s", line)
+		if n >= 0 {
+			a.printf("  %s\n", pen.dim(a.fitted(printable(list[n].Summary), 2)))
 		}
-		a.printf("  %s\n", pen.dim(summary))
+		n++
 	}
 }
 
-// without leaves out a column where there is no room for it: the id tells the time as well.
-func (a *app) without(cells []string, column int, roomy bool) []string {
-	if roomy {
-		return cells
+// fitted cuts text that stands behind an indent to the width of a terminal.
+func (a *app) fitted(text string, indent int) string {
+	if !isTerminal(a.Out) {
+		return text
 	}
-	return append(cells[:column:column], cells[column+1:]...)
+	return ansi.Truncate(text, a.columns()-indent, "…")
 }
 
 // clock is a time of day, with the date when that is not today's.
@@ -117,7 +119,7 @@ func (a *app) printIncident(p profile.Profile, i msg.Incident) {
 	if len(i.LastLog) > 0 {
 		a.title("Its last log lines")
 		for _, line := range i.LastLog {
-			a.printf("  %s\n", pen.logLine(line))
+			a.wrapped("  ", pen.logLine(line))
 		}
 	}
 	a.incidentHints(p, i)

@@ -98,6 +98,15 @@ func (t table) print(w io.Writer) {
 	}
 }
 
+// printFitted prints each line cut to the width of the terminal.
+func (t table) printFitted(a *app) {
+	var text strings.Builder
+	t.print(&text)
+	for line := range strings.Lines(text.String()) {
+		a.printf("%s\n", a.fitted(strings.TrimSuffix(line, "\n"), 0))
+	}
+}
+
 // heads is a table's first row.
 func heads(p pen, names ...string) []string {
 	for i, n := range names {

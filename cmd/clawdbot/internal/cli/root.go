@@ -134,8 +134,10 @@ Without --profile a command speaks of the default profile (~/.clawdbot).`,
 	root.SetUsageTemplate(usageTemplate)
 	root.AddCommand(
 		newSetupCmd(a), newOnboardCmd(a), newGatewayCmd(a), newUpCmd(a),
-		newStatusCmd(a), newHealthCmd(a), newDoctorCmd(a), newProfilesCmd(a), newPortsCmd(a), newLogsCmd(a), newRecordCmd(a), newPostmortemCmd(a),
-		newConfigCmd(a), newStateCmd(a), newBusCmd(a), newBrowserCmd(a), newCanvasCmd(a), newMaintenanceCmd(a), newReplayCmd(a), newDrillCmd(a),
+		newStatusCmd(a), newHealthCmd(a), newDoctorCmd(a), newProfilesCmd(a), newPortsCmd(a), newLogsCmd(a),
+		newIncidentsCmd(a), newRecordCmd(a), newPostmortemCmd(a),
+		newConfigCmd(a), newStateCmd(a), newBusCmd(a), newBrowserCmd(a), newCanvasCmd(a),
+		newComponentCmd(a), newRescueCmd(a), newMaintenanceCmd(a), newReplayCmd(a), newDrillCmd(a),
 		newVersionCmd(a),
 	)
 	root.InitDefaultHelpCmd()
@@ -173,6 +175,18 @@ func (a *app) completeProfile(*cobra.Command, []string, string) ([]string, cobra
 func newGroup(cmd *cobra.Command, children ...*cobra.Command) *cobra.Command {
 	cmd.Args, cmd.RunE = cobra.ArbitraryArgs, helpOrUnknown
 	cmd.AddCommand(children...)
+	return cmd
+}
+
+// newGroupOr is a command that holds others, and does one thing without them.
+func newGroupOr(cmd *cobra.Command, run func(*cobra.Command, []string) error, children ...*cobra.Command) *cobra.Command {
+	newGroup(cmd, children...)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if len(args) > 0 {
+			return helpOrUnknown(cmd, args)
+		}
+		return run(cmd, args)
+	}
 	return cmd
 }
 

@@ -20,16 +20,20 @@ import (
 const maxWidth = 80
 
 // width is how wide a report may be: that of the terminal, at most maxWidth.
-func (a *app) width() int {
+func (a *app) width() int { return min(a.columns(), maxWidth) }
+
+// columns is how wide the terminal is; what is none has room for a table.
+func (a *app) columns() int {
+	const table = 100
 	f, ok := a.Out.(interface{ Fd() uintptr })
 	if !ok {
-		return maxWidth
+		return table
 	}
 	w, _, err := term.GetSize(f.Fd())
 	if err != nil || w < 30 {
-		return maxWidth
+		return table
 	}
-	return min(w, maxWidth)
+	return w
 }
 
 // wrapped prints text behind a first column, wrapped into the lines under it.

@@ -75,6 +75,7 @@ type daemon struct {
 	trial   trial
 	began   time.Time
 	boot    string // random name of this life
+	earlier string // of the life before it in this process; "" for the first
 	log     *slog.Logger
 	logs    *logHandler
 	logPath string
@@ -121,8 +122,9 @@ func Run(ctx context.Context, o Options) error { return lives(ctx, o, func(*daem
 // it starts.
 func lives(ctx context.Context, o Options, prepare func(*daemon)) error {
 	var t trial
-	for {
+	for earlier := ""; ; {
 		d := newDaemon(o, t)
+		d.earlier, earlier = earlier, d.boot
 		prepare(d)
 		err := d.run(ctx)
 		var again *restartError

@@ -86,7 +86,7 @@ func (d *daemon) openState(context.Context) error {
 // with --force.
 func (d *daemon) yield(ctx context.Context) error {
 	i, err := d.Profile.Registry.Get(d.Profile.Name)
-	if err != nil || !i.Is(d.Profile) || !i.Alive() || i.Process.PID == os.Getpid() {
+	if err != nil || !i.Is(d.Profile) || !i.Alive() || i.Boot != "" && i.Boot == d.earlier {
 		return nil // a registry that cannot be read is told of by claim; an earlier life of this process has ended
 	}
 	if !d.Force {

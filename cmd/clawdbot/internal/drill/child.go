@@ -19,7 +19,7 @@ import (
 // child is a program of the drill's own.
 type child struct {
 	*exec.Cmd
-	id    proc.Identity
+	id    proc.Identity // zero when it had ended before it could be looked at
 	ended chan struct{}
 }
 
@@ -35,7 +35,10 @@ func startChild(cmd *exec.Cmd) (*child, error) {
 			return
 		}
 		info, err := proc.Find(cmd.Process.Pid)
-		if c.id = info.Identity; err != nil {
+		switch c.id = info.Identity; {
+		case errors.Is(err, proc.ErrGone): // it was quick
+			err = nil
+		case err != nil:
 			_ = cmd.Process.Kill()
 		}
 		began <- err
@@ -96,10 +99,11 @@ func (f *fleet) down() error {
 	select {
 	case <-f.keeper.ended:
 	case <-time.After(stopWait):
-		left, _ := f.gateways(context.Background()) // what cannot be listed cannot be killed either
 		f.keeper.kill()
-		for _, id := range left {
-			_ = kill(id)
+	}
+	for _, name := range []string{nameMain, nameRescue} {
+		if left, err := f.process(name); err == nil {
+			_ = kill(left) // there is none, unless the keeper died
 		}
 	}
 	return f.log.Close()
@@ -107,14 +111,18 @@ func (f *fleet) down() error {
 
 // wake continues whatever a fault stopped.
 func (f *fleet) wake() {
-	left, _ := f.gateways(context.Background())
+	left, _ := f.gateways(context.Background()) // none of a keeper that has ended
 	for _, id := range append(left, f.keeper.id) {
 		_ = resume(id) // one that has ended needs none
 	}
 }
 
-// gateways are the keeper's children.
+// gateways are the keeper's children. It returns proc.ErrGone when the keeper
+// has ended.
 func (f *fleet) gateways(ctx context.Context) ([]proc.Identity, error) {
+	if _, err := proc.Same(f.keeper.id); err != nil {
+		return nil, err // its number may be another's by now
+	}
 	p, err := process.NewProcess(int32(f.keeper.id.PID))
 	if err != nil {
 		return nil, err
