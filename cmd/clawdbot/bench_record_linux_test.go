@@ -18,8 +18,9 @@ import (
 	"clawdbot/profile/store"
 )
 
-// BenchmarkRecorder measures what the flight recorder costs the bus: rounds with
-// and without it in turn, and the medians. Run it with make bench.
+// BenchmarkRecorder measures what the flight recorder costs the bus: rounds
+// without and with it in turn, and the median of what each pair differs. Run it
+// with make bench.
 func BenchmarkRecorder(b *testing.B) {
 	r := newRecorderRig(b)
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
@@ -34,22 +35,22 @@ func BenchmarkRecorder(b *testing.B) {
 			{"publish event.bench, 1 KiB, one listener", func() float64 { return r.flood("event.bench", 1<<10) }},
 			{"request rpc.bench, one at a time", r.requests},
 		} {
-			var with, without []float64
+			var without, with, cost []float64
 			for range recorderRounds {
-				without = append(without, c.run())
+				off := c.run()
 				stop := r.record()
-				with = append(with, c.run())
+				on := c.run()
 				stop()
+				without, with, cost = append(without, off), append(with, on), append(cost, (off-on)/off*100)
 			}
-			off, on := middle(without), middle(with)
-			fmt.Fprintf(w, "%s\t%.0f/s\t%.0f/s\t%.1f %%\t≤ 5 %%\n", c.name, off, on, (off-on)/off*100)
+			fmt.Fprintf(w, "%s\t%.0f/s\t%.0f/s\t%.1f %%\t≤ 5 %%\n", c.name, middle(without), middle(with), middle(cost))
 		}
 	}
 }
 
 const (
-	recorderRounds = 11
-	recorderRound  = 700 * time.Millisecond
+	recorderRounds = 15
+	recorderRound  = 500 * time.Millisecond
 )
 
 func middle(rounds []float64) float64 {

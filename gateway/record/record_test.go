@@ -366,7 +366,7 @@ func TestFloodIsCappedAndTold(t *testing.T) {
 	}
 	windows := int(time.Since(began)/window) + 2
 	r.stats()
-	if got := len(messages(r.entries("clawdbot.main.in.>"))); got < fast || got > fast*windows {
+	if got := len(messages(r.entries("clawdbot.main.in.>"))); got < mostMessages || got > mostMessages*windows {
 		t.Errorf("%d messages of the flood are recorded in %d windows", got, windows)
 	}
 	var notes []string
@@ -391,12 +391,12 @@ func TestFloodIsCappedAndTold(t *testing.T) {
 
 // Large messages get less credit, so that the recorder holds little.
 func TestLargeMessagesAreFewer(t *testing.T) {
-	tp := &tap{most: fast, got: 128, seen: 28, bytes: 100 << 20} // 100 messages
+	tp := &tap{got: 128, seen: 28, bytes: 100 << 20} // 100 messages
 	if got := tp.credit(); got != 4 {
 		t.Errorf("credit for messages of 1 MiB: %d", got)
 	}
 	tp.bytes = 100 << 10
-	if got := tp.credit(); got != fast {
+	if got := tp.credit(); got != mostMessages {
 		t.Errorf("credit for messages of 1 KiB: %d", got)
 	}
 }

@@ -120,11 +120,7 @@ func (s *Server) join() (err error) {
 	if s.health, err = bus.NewHealth(s.nc, s.cfg.Subjects, name); err != nil {
 		return err
 	}
-	room := 0
-	for _, t := range s.taps {
-		room += t.most
-	}
-	s.incoming = make(chan *nats.Msg, room)
+	s.incoming = make(chan *nats.Msg, len(s.taps)*mostMessages)
 	for _, t := range s.taps {
 		if err := t.open(s.nc, s.incoming); err != nil {
 			return err

@@ -13,16 +13,14 @@ const window = 200 * time.Millisecond
 
 // How much of one kind is recorded in a window.
 const (
-	fast      = 256       // messages of a kind that can be many: 1280 a second
-	always    = 512       // of a kind that is kept whole in all but a flood
-	fastBytes = 512 << 10 // so that large messages are fewer
+	mostMessages = 256       // 1280 a second
+	mostBytes    = 512 << 10 // so that large messages are fewer
 )
 
 // tap is one subscription that the server feeds by credit: it ends it after
 // limit messages, and is told a higher limit while it lives.
 type tap struct {
 	pattern string
-	most    int // messages in a window
 
 	sub   *nats.Subscription
 	got   int // messages since the subscription began
@@ -36,19 +34,18 @@ type tap struct {
 // newTaps lists what is recorded: without Served, nothing that is asked for.
 func newTaps(cfg Config) []*tap {
 	sp := cfg.Subjects
-	taps := []*tap{
-		{pattern: subject.AnyBeat, most: fast}, // one's own and those of the peers
-		{pattern: sp.Healths(), most: fast},
-		{pattern: sp.Peers(), most: fast},
-		{pattern: sp.Kind("log"), most: always},
-		{pattern: sp.Kind("config"), most: fast},
-		{pattern: sp.Events(), most: always},
+	patterns := []string{
+		subject.AnyBeat, // one's own and those of the peers
+		sp.Healths(), sp.Peers(), sp.Kind("log"), sp.Kind("config"), sp.Events(),
 	}
-	if cfg.Served == nil {
-		return taps
+	if cfg.Served != nil {
+		for _, kind := range []string{"in", "out", "rpc", "node", "browser", "canvas", "rescue"} {
+			patterns = append(patterns, sp.Kind(kind))
+		}
 	}
-	for _, kind := range []string{"in", "out", "rpc", "node", "browser", "canvas", "rescue"} {
-		taps = append(taps, &tap{pattern: sp.Kind(kind), most: fast})
+	taps := make([]*tap, len(patterns))
+	for i, p := range patterns {
+		taps[i] = &tap{pattern: p}
 	}
 	return taps
 }
@@ -72,9 +69,9 @@ func (t *tap) took(m *nats.Msg) {
 // in the last one.
 func (t *tap) credit() int {
 	if t.bytes == 0 {
-		return t.most
+		return mostMessages
 	}
-	return min(t.most, max(4, fastBytes*(t.got-t.seen)/t.bytes))
+	return min(mostMessages, max(4, mostBytes*(t.got-t.seen)/t.bytes))
 }
 
 // refill gives new credit for what was used; all that the server had sent at one

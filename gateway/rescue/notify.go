@@ -81,6 +81,9 @@ func (s *Server) courier(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
+			for len(s.announce) > 0 { // for the next life
+				s.address(<-s.announce, time.Now())
+			}
 			return
 		case a := <-s.announce:
 			s.runCommand(ctx, a)

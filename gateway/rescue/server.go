@@ -220,17 +220,13 @@ func (s *Server) background(work func() (then func(now time.Time))) {
 	s.work.Go(func() { s.calls <- work() })
 }
 
-// call runs fn in the watch loop and returns its error.
+// call runs fn in the watch loop and returns its error. Once the loop has taken
+// fn it runs it at once.
 func (s *Server) call(ctx context.Context, fn func(now time.Time) error) error {
 	done := make(chan error, 1)
 	select {
 	case s.calls <- func(now time.Time) { done <- fn(now) }:
-	case <-ctx.Done():
-		return bus.Errorf(bus.CodeUnavailable, "the watch has ended")
-	}
-	select {
-	case err := <-done:
-		return err
+		return <-done
 	case <-ctx.Done():
 		return bus.Errorf(bus.CodeUnavailable, "the watch has ended")
 	}

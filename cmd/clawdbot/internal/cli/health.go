@@ -75,9 +75,11 @@ func (a *app) health(ctx context.Context, p profile.Profile) (json.RawMessage, f
 
 func (a *app) printHealth(p profile.Profile, h frame.Health) {
 	var r statusReport
-	how := r.take(h)
+	how := r.take(sighting{health: h})
 	a.printHead(h.Profile, how.condition, "  up "+duration(h.Gateway.UptimeMs))
+	a.sayRefused(p, h.Generation)
+	a.printMaintenance(h.Maintenance)
 	a.printComponents(r.Components)
 	a.printPeers(r.Peers)
-	a.sayRefused(p, h.Generation)
+	a.printIncidentStatus(r.Incidents)
 }

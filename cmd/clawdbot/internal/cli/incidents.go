@@ -139,18 +139,17 @@ func (a *app) incidentsFromStore(p profile.Profile, cause error) ([]msg.Incident
 	return list, nil
 }
 
-// storedIncidents reads the records in a profile's store, the newest first,
-// without taking it from anybody. Damage says why some may be missing.
+// storedIncidents reads the records in a profile's store, the newest first.
+// Damage says why some may be missing.
 func storedIncidents(p profile.Profile) (list []msg.Incident, damage, err error) {
-	s, look, err := store.Peek(store.Config{Dir: p.StoreDir(), Checkpoints: p.CheckpointDir()})
+	damage, err = peek(p, func(s *store.Store) (err error) {
+		list, err = incidentsIn(s)
+		return err
+	})
 	if errors.Is(err, fs.ErrNotExist) { // it never ran
 		return []msg.Incident{}, nil, nil
 	}
-	if err != nil {
-		return nil, nil, err
-	}
-	list, err = incidentsIn(s)
-	return list, look.Damage, errors.Join(err, s.Close())
+	return list, damage, err
 }
 
 // incidentsIn are the records in a store, the newest first.

@@ -1,8 +1,10 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -10,6 +12,7 @@ import (
 
 	"clawdbot/bus/msg"
 	"clawdbot/gateway/frame"
+	"clawdbot/gateway/rescue"
 	"clawdbot/profile"
 	"clawdbot/profile/config"
 	"clawdbot/profile/ports"
@@ -62,7 +65,10 @@ type statusReport struct {
 	Peers      []peerStatus      `json:"peers"`
 	Service    serviceStatus     `json:"service"`
 	Config     frame.Generation  `json:"config"`
+	SafeMode   bool              `json:"safeMode"`
 	Incidents  incidentStatus    `json:"incidents"`
+
+	Maintenance *frame.Maintenance `json:"maintenance"` // announced to the peers, null when there is none
 }
 
 // gatewayStatus is the process. PID is 0 when none runs.
@@ -88,6 +94,8 @@ type peerStatus struct {
 	Reason     string      `json:"reason"`
 	LastBeatMs int64       `json:"lastBeatMs"`
 	Generation uint64      `json:"generation"`
+	Repair     string      `json:"repair,omitempty"` // what is done to it now, and by whom
+	peerCare
 }
 
 type serviceStatus struct {
@@ -95,13 +103,6 @@ type serviceStatus struct {
 	Unit      string       `json:"unit"`
 	Installed bool         `json:"installed"`
 	Active    bool         `json:"active"`
-}
-
-// incidentStatus counts the incidents that are open. Last is the newest one's
-// id, null when there was none.
-type incidentStatus struct {
-	Open int     `json:"open"`
-	Last *string `json:"last"`
 }
 
 func (a *app) runStatus(ctx context.Context, o lookOptions) error {
@@ -139,6 +140,7 @@ type statusView struct {
 	report  statusReport
 	why     outlook
 	changed string
+	others  []testimony // of a gateway that is not reachable
 	unit    service.Status
 	unitErr error // why the service manager did not tell more of the unit
 }
@@ -162,11 +164,12 @@ func (a *app) status(ctx context.Context, p profile.Profile) statusView {
 	}
 	if err != nil {
 		v.why = a.statusFromDisk(ctx, p, r, file, err)
+		v.others = testimonies(p)
 	} else {
-		v.why = r.take(seen.health)
+		v.why = r.take(seen)
 		if v.changed = seen.changed(file); v.changed != "" {
 			r.Config.Warnings = append(r.Config.Warnings, v.changed)
-		} else if file.err != nil && onFile(r.Config) { // it was broken since the start
+		} else if file.err != nil && onFile(r.Config) && r.Config.Reason == "" { // it was broken a moment ago
 			r.Config.Warnings = append(r.Config.Warnings, "the file cannot be used any more: "+oneLine(file.err.Error()))
 		}
 	}
@@ -179,11 +182,12 @@ type configFile struct {
 	err error
 }
 
-// sighting is what a gateway tells of itself. Hash is that of the config that
-// it runs, or "" in safe mode.
+// sighting is what a gateway tells of itself, as far as its parts answered.
 type sighting struct {
-	health frame.Health
-	hash   string
+	health    frame.Health
+	ran       generationsAnswer
+	rescue    rescue.Status
+	incidents rescue.IncidentsList // the newest
 }
 
 // look asks the profile's gateway how it is.
@@ -194,32 +198,38 @@ func (a *app) look(ctx context.Context, p profile.Profile) (sighting, error) {
 	}
 	defer c.Close()
 	seen := sighting{health: c.Hello().Snapshot.Health}
-	var ran generationsAnswer
-	if err := c.Call(ctx, "config.generations", nil, &ran); err == nil { // else it is not known what it runs
-		seen.hash = ran.hash()
+	if err := c.Call(ctx, "config.generations", nil, &seen.ran); err == nil {
+		seen.askRescue(ctx, c)
 	}
 	return seen, nil
 }
 
-// changed tells of a file that can be used and is not what runs, or is "".
+// changed tells of a file that can be used and is not what runs, or is "". One
+// that ran and was bad is told of by the gateway.
 func (s sighting) changed(file configFile) string {
-	g := s.health.Generation
+	g, hash := s.health.Generation, s.ran.hash()
 	switch {
-	case file.err != nil:
+	case file.err != nil, s.ran.condemned(file.Hash):
 	case !onFile(g) && file.Exists:
 		return "the file can be used again, restart to apply"
-	case onFile(g) && s.hash != "" && s.hash != file.Hash:
-		return fmt.Sprintf("file changed since generation %d, restart to apply", g.Generation)
+	case onFile(g) && hash != "" && hash != file.Hash:
+		return fmt.Sprintf("file changed since generation %d: %s", g.Generation, cmp.Or(g.Reason, "restart to apply"))
 	}
 	return ""
+}
+
+// condemned says whether a config with the hash ran and is not tried again.
+func (g generationsAnswer) condemned(hash string) bool {
+	return slices.ContainsFunc(g.Generations, func(r generationRow) bool { return r.Hash == hash && r.Verdict == config.Bad })
 }
 
 // onFile says whether a gateway runs on its config file.
 func onFile(g frame.Generation) bool { return g.Source == string(config.FromFile) }
 
 // take fills the report with what the gateway says.
-func (r *statusReport) take(h frame.Health) outlook {
-	r.Version, r.Ports, r.Config = h.Version, h.Ports, h.Generation
+func (r *statusReport) take(seen sighting) outlook {
+	h := seen.health
+	r.Version, r.Ports, r.Config, r.SafeMode, r.Maintenance = h.Version, h.Ports, h.Generation, h.SafeMode, h.Maintenance
 	why := verdictOf(h)
 	r.Gateway = gatewayStatus{
 		URL: gatewayURL(h.Ports), Reachable: true, PID: h.Gateway.PID, UptimeMs: h.Gateway.UptimeMs, Verdict: why.Verdict,
@@ -228,8 +238,9 @@ func (r *statusReport) take(h frame.Health) outlook {
 		r.Components = append(r.Components, componentStatus(c))
 	}
 	for _, p := range h.Peers {
-		r.Peers = append(r.Peers, peerStatus{p.Profile, p.Verdict, p.Reason, p.LastBeatMs, p.Generation})
+		r.Peers = append(r.Peers, peerStatus{p.Profile, p.Verdict, p.Reason, p.LastBeatMs, p.Generation, p.Repair, seen.care(p.Profile)})
 	}
+	r.Incidents = seen.openIncidents()
 	return outlook{condition: why}
 }
 

@@ -5,10 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"time"
-
-	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"clawdbot/bus/msg"
 	"clawdbot/gateway/client"
@@ -25,7 +22,7 @@ func (a *app) statusFromDisk(ctx context.Context, p profile.Profile, r *statusRe
 	i, alive, err := running(p)
 	mine := err == nil && i.Is(p)
 	if mine {
-		r.Ports = i.Ports
+		r.Ports, r.Maintenance = i.Ports, announced(i)
 	}
 	if alive {
 		r.Gateway.PID, r.Gateway.UptimeMs = i.Process.PID, time.Since(i.StartedAt).Milliseconds()
@@ -37,7 +34,8 @@ func (a *app) statusFromDisk(ctx context.Context, p profile.Profile, r *statusRe
 	if r.Ports.Gateway != 0 {
 		r.Gateway.URL = gatewayURL(r.Ports)
 	}
-	r.Config = configOnDisk(p, file)
+	ran, incidents := onDisk(p)
+	r.Config, r.Incidents = configOnDisk(ran, file), countIncidents(incidents)
 	why := outlook{Try: p.Command("gateway")}
 	if r.Service.Installed {
 		why.Try = p.Command("gateway start")
@@ -103,17 +101,13 @@ func (w *outlook) explainPort(p profile.Profile, port int) {
 
 // configOnDisk is the config that a start would find, with the verdict of the
 // generation that it was when it ran.
-func configOnDisk(p profile.Profile, file configFile) frame.Generation {
-	g := frame.Generation{Source: string(config.FromFile), Verdict: string(msg.VerdictUnknown), Warnings: []string{}}
-	last, err := lastGeneration(p)
-	if err == nil {
-		g.Generation = last.N
-	}
+func configOnDisk(last config.Generation, file configFile) frame.Generation {
+	g := frame.Generation{Source: string(config.FromFile), Verdict: string(msg.VerdictUnknown), Warnings: []string{}, Generation: last.N}
 	switch {
 	case file.err != nil:
 		g.Verdict, g.Warnings = string(config.Refused), append(g.Warnings, oneLine(file.err.Error()))
 		return g
-	case err == nil && last.Hash == file.Hash:
+	case last.N != 0 && last.Hash == file.Hash:
 		g.Verdict = string(last.Verdict)
 	}
 	for _, w := range file.Warnings {
@@ -122,19 +116,22 @@ func configOnDisk(p profile.Profile, file configFile) frame.Generation {
 	return g
 }
 
-// lastGeneration is the newest generation in the store, read without its lock:
-// a gateway that starts at this moment must not find it taken. What it changes
-// meanwhile shows as an error.
-func lastGeneration(p profile.Profile) (config.Generation, error) {
-	s, err := store.Open(store.Config{Dir: p.StoreDir(), Checkpoints: p.CheckpointDir(), ReadOnly: true, FS: lockless{vfs.Default}})
-	if err != nil {
-		return config.Generation{}, err
-	}
-	g, err := config.NewGenerations(s).Latest()
-	return g, errors.Join(err, s.Close())
+// onDisk is the newest generation in the store, and its incidents, the newest
+// first; what cannot be read is left out.
+func onDisk(p profile.Profile) (last config.Generation, incidents []msg.Incident) {
+	_, _ = peek(p, func(s *store.Store) error {
+		last, _ = config.NewGenerations(s).Latest()
+		incidents, _ = incidentsIn(s)
+		return nil
+	})
+	return last, incidents
 }
 
-// lockless is a file system whose locks are always free.
-type lockless struct{ vfs.FS }
-
-func (lockless) Lock(string) (io.Closer, error) { return io.NopCloser(nil), nil }
+// lastGeneration is the newest generation in the store.
+func lastGeneration(p profile.Profile) (last config.Generation, err error) {
+	_, err = peek(p, func(s *store.Store) (err error) {
+		last, err = config.NewGenerations(s).Latest()
+		return err
+	})
+	return last, err
+}

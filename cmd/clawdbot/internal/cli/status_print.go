@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -69,13 +70,16 @@ func (a *app) printHead(name string, how condition, more string) {
 	}
 }
 
-// sayRefused tells that a gateway runs, but not on its config file.
+// sayRefused tells that a gateway runs, but not on its config file, and the way out.
 func (a *app) sayRefused(p profile.Profile, g frame.Generation) {
 	if onFile(g) {
 		return
 	}
 	pen := a.pen(a.Out)
-	a.wrapped(pen.warn("! "), "the config file is not in use: "+strings.Join(g.Warnings, "; "))
+	if g.Source == string(config.FromSafeMode) {
+		a.wrapped(pen.bad("! "), pen.bad("safe mode: nothing but the bus, health, logs, config and repair runs"))
+	}
+	a.wrapped(pen.bad("! "), "the config file is not in use: "+cmp.Or(g.Reason, strings.Join(g.Warnings, "; ")))
 	a.printf("%s %s\n", pen.dim("try:"), p.Command("config validate"))
 }
 
@@ -86,6 +90,10 @@ func (a *app) printStatus(p profile.Profile, v statusView) {
 		more = fmt.Sprintf("  up %s, pid %d, version %s", duration(r.Gateway.UptimeMs), r.Gateway.PID, r.Version)
 	}
 	a.printHead(r.Profile, v.why.condition, more)
+	if r.Gateway.Reachable {
+		a.sayRefused(p, r.Config)
+	}
+	a.printMaintenance(r.Maintenance)
 	a.printf("\n")
 	for _, l := range portLines(r.Ports) {
 		a.wrapped(pen.dim(fmt.Sprintf("  %-11s", l[0])), l[1])
@@ -93,10 +101,12 @@ func (a *app) printStatus(p profile.Profile, v statusView) {
 	a.printComponents(r.Components)
 	a.printPeers(r.Peers)
 	a.printf("\n")
+	a.printIncidentStatus(r.Incidents)
 	a.wrapped(pen.dim("  service    "), serviceLine(r.Service))
-	a.printConfig(r)
+	a.printConfig(r, v.changed)
 	a.wrapped(pen.dim("  state      "), a.short(r.StateDir))
 	a.wrapped(pen.dim("  workspace  "), a.short(r.Workspace))
+	a.printTestimonies(v.others)
 	if !r.Gateway.Reachable {
 		return // the error says what to try
 	}
@@ -151,6 +161,9 @@ func (a *app) printPeers(list []peerStatus) {
 			beat := fmt.Sprintf("last beat %s ago, generation %d", duration(p.LastBeatMs), p.Generation)
 			text = strings.TrimPrefix(text+"; "+pen.dim(beat), "; ")
 		}
+		if care := pen.care(p); care != "" {
+			text += "; " + care
+		}
 		a.wrapped(fmt.Sprintf("%s peer %-5s %s ", pen.dot(string(p.Verdict)), p.Profile, padded(pen, string(p.Verdict))), text)
 	}
 }
@@ -170,7 +183,7 @@ func serviceLine(s serviceStatus) string {
 	return s.Unit + ", not active"
 }
 
-func (a *app) printConfig(r statusReport) {
+func (a *app) printConfig(r statusReport, changed string) {
 	pen := a.pen(a.Out)
 	text := a.short(r.ConfigPath)
 	switch g := r.Config; {
@@ -184,6 +197,9 @@ func (a *app) printConfig(r statusReport) {
 		text += ", has not run yet"
 	}
 	a.wrapped(pen.dim("  config     "), text)
+	if r.Config.Reason != "" && onFile(r.Config) && changed == "" { // which tells it as well
+		a.wrapped("  "+pen.bad("!")+"          ", r.Config.Reason)
+	}
 	for _, w := range r.Config.Warnings {
 		a.wrapped("  "+pen.warn("!")+"          ", w)
 	}
@@ -193,7 +209,7 @@ func (a *app) printConfig(r statusReport) {
 func (a *app) statusHints(p profile.Profile, v statusView) []string {
 	var hints []string
 	r := v.report
-	if len(r.Config.Warnings) > 0 && v.changed == "" {
+	if onFile(r.Config) && v.changed == "" && (len(r.Config.Warnings) > 0 || r.Config.Reason != "") { // else it is said above
 		hints = append(hints, p.Command("config validate"))
 	}
 	if r.Gateway.Verdict == msg.VerdictDegraded || r.Gateway.Verdict == msg.VerdictHung {
@@ -201,6 +217,9 @@ func (a *app) statusHints(p profile.Profile, v statusView) []string {
 	}
 	if r.Version != a.version || v.changed != "" { // the program or the config was replaced since the gateway started
 		hints = append(hints, restartCommand(p, r.Service.Active))
+	}
+	if r.Incidents.Open > 0 {
+		hints = append(hints, p.Command("incidents show "+r.Incidents.Newest.ID))
 	}
 	known, _ := p.Registry.List() // a peer that is not there cannot be asked
 	for _, peer := range r.Peers {

@@ -21,3 +21,15 @@ func withStore(p profile.Profile, readOnly bool, fn func(*store.Store) error) er
 	err = fn(s)
 	return errors.Join(err, s.Close())
 }
+
+// peek runs fn on a profile's store without taking it from anybody: a gateway
+// can run or start meanwhile. Damage says why something may be missing in it. A
+// store that is not there is fs.ErrNotExist.
+func peek(p profile.Profile, fn func(*store.Store) error) (damage, err error) {
+	s, look, err := store.Peek(store.Config{Dir: p.StoreDir(), Checkpoints: p.CheckpointDir()})
+	if err != nil {
+		return nil, err
+	}
+	err = fn(s)
+	return look.Damage, errors.Join(err, s.Close())
+}

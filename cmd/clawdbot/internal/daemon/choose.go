@@ -47,6 +47,9 @@ func (d *daemon) chooseConfig(context.Context) error {
 		d.note(fmt.Sprintf("generation %d: %s", crashed.N, crashed.Reason))
 	}
 	loaded, loadErr := d.Profile.Load()
+	if loaded != nil {
+		d.fileMark = d.mark(loaded)
+	}
 	if d.trial.loaded != nil {
 		loaded, loadErr = d.trial.loaded, nil
 	}

@@ -85,6 +85,7 @@ type daemon struct {
 	store     *store.Store
 	recovery  store.Recovery
 	faults    chan error // what the store says of itself while it is open
+	fileMark  string     // of the config file when it was read for this start
 	now       atomic.Pointer[settings]
 	before    profile.Instance // the registry's entry that this process found
 	instance  profile.Instance // and wrote

@@ -3,31 +3,26 @@ package daemon
 import (
 	"path/filepath"
 	"slices"
-	"time"
 
 	"github.com/fsnotify/fsnotify"
 )
 
-// missedChange is how late a change is seen that the system did not tell of.
-const missedChange = 5 * time.Second
-
 // watchFiles tells on the channel that one of the files may have changed. It
-// watches their folders: editors replace a file rather than write it.
+// watches their folders: editors replace a file rather than write it. What the
+// system does not tell of has to be looked for.
 func watchFiles(paths []string) (changed <-chan struct{}, stop func()) {
 	c, done, ended := make(chan struct{}, 1), make(chan struct{}), make(chan struct{})
 	w, err := fsnotify.NewWatcher()
-	if err != nil { // the host is out of watches: the ticks remain
+	if err != nil { // the host is out of watches
 		w = &fsnotify.Watcher{}
 	}
 	for _, path := range paths {
 		if err == nil {
-			_ = w.Add(filepath.Dir(path)) // a folder that cannot be watched is looked at by the ticks
+			_ = w.Add(filepath.Dir(path)) // of a folder that cannot be watched nothing is told
 		}
 	}
 	go func() {
 		defer close(ended)
-		tick := time.NewTicker(missedChange)
-		defer tick.Stop()
 		for {
 			select {
 			case <-done:
@@ -37,7 +32,6 @@ func watchFiles(paths []string) (changed <-chan struct{}, stop func()) {
 					continue
 				}
 			case <-w.Errors: // events were lost
-			case <-tick.C:
 			}
 			select {
 			case c <- struct{}{}:
