@@ -9,10 +9,10 @@ BIN := bin/clawdbot
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
-.PHONY: help build run test race bench cover lint fmt check cross fuzz deps clean
+.PHONY: help build run test race bench cover lint fmt check cross drill drill-long fuzz deps clean
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## bin/clawdbot
 	go build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN) ./cmd/clawdbot
@@ -28,6 +28,12 @@ race: ## every test with -race
 
 bench: build ## measure the figures and print them as tables
 	go test -run '^$$' -bench . -benchtime 1x -timeout 30m ./bus ./cmd/clawdbot
+
+drill: build ## rehearse every fault on scratch copies
+	$(BIN) drill
+
+drill-long: build ## the same, with an hour of a busy host
+	$(BIN) drill --busy 60m
 
 cover: ## test coverage by package
 	CGO_ENABLED=1 go test -coverprofile cover.out ./... && go tool cover -func cover.out | tail -1

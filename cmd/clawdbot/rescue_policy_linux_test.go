@@ -27,9 +27,7 @@ func sameFailureAgain(s scene) {
 	const edit = "{logging: {level: 'debug'}}\n"
 	s.write("main", edit)
 	s.good("main", 2)
-	ofMain, beats := s.incidents("rescue"), watch[msg.Beat](s, "rescue", "health.beat")
-	_ = beats
-	lives := s.lives("main")
+	ofMain, lives := s.incidents("rescue"), s.lives("main")
 
 	s.signal("main", syscall.SIGKILL)
 	first := next(s.t, lives, "a second life of main", func(b msg.Beat) bool { return b.Phase == msg.PhaseReady })

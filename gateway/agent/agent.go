@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -63,7 +64,9 @@ type Agent struct {
 	nc       *nats.Conn
 	svc      *bus.Service
 	health   *bus.Health
-	heard    heard
+
+	storeFailed atomic.Bool // as it was told last
+	heard       heard
 
 	store  *store.Store
 	in     store.Log[inbound]
@@ -200,9 +203,14 @@ func (a *Agent) forget(now time.Time) error {
 	})
 }
 
-// noteStore tells the health whether messages can be stored; nil says that they can.
+// noteStore tells whether messages can be stored; nil says that they can. Who
+// sends again and again is not told of in the log each time.
 func (a *Agent) noteStore(err error) {
-	if err != nil {
+	failed := err != nil
+	if a.storeFailed.Swap(failed) != failed && failed {
+		a.log.Error("messages are refused: they cannot be stored", "err", err)
+	}
+	if failed {
 		a.health.Set(msg.StateFailed, "messages cannot be stored: "+err.Error())
 		return
 	}

@@ -39,7 +39,6 @@ func (a *Agent) accept(_ context.Context, req *bus.Request) (any, error) {
 	a.release(q, t, err == nil)
 	a.noteStore(err)
 	if err != nil {
-		a.log.Error("message refused", "channel", channel, "err", err)
 		return nil, bus.Errorf(bus.CodeUnavailable, "message not stored: %v", err)
 	}
 	if accepted.Seq%uint64(max(a.limits.MaxSeen/8, 1)) == 0 {

@@ -2,12 +2,14 @@ package rescue
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	"clawdbot/bus/msg"
 	"clawdbot/bus/subject"
 	"clawdbot/profile"
+	"clawdbot/profile/proc"
 )
 
 // job is one repair of one peer. It runs beside the watch loop.
@@ -52,8 +54,11 @@ func (j *job) run(ctx context.Context) error {
 		if j.stacked {
 			what, end = "kill", j.kill
 		}
-		if err := j.step(what, func() error { return end(ctx) }); err != nil { // such as a process of another container
+		switch err := j.step(what, func() error { return end(ctx) }); {
+		case errors.Is(err, proc.ErrHidden): // only its manager can reach it; one that is not proven to be the peer's is left alone
 			return j.step(string(restart), func() error { return j.s.cfg.Hands.Restart(ctx, j.peer) })
+		case err != nil:
+			return err
 		}
 	}
 	return j.step(string(restart), func() error { return j.s.cfg.Hands.Start(ctx, j.peer) })

@@ -110,17 +110,30 @@ func TestHangIsAborted(t *testing.T) {
 	}
 }
 
-// TestHangThatCannotBeAborted is restarted through its manager.
+// TestHangThatCannotBeAborted: a process that is out of reach is restarted through
+// its manager; one that is not proven to be main's is not touched at all.
 func TestHangThatCannotBeAborted(t *testing.T) {
 	t.Parallel()
-	c := newCrew(t)
-	c.failing["abort"] = errors.New("process 7 is in another container")
-	c.mustLive()
-	c.watch()
-	c.verdict(msg.VerdictOK)
-	c.freeze()
-	if i := c.resolved(); whats(i) != "abort restart" || c.deeds() != "abort restart" || !strings.Contains(i.Actions[0].Result, "another container") {
-		t.Errorf("actions %+v, hands %q", i.Actions, c.deeds())
+	for name, want := range map[string]struct {
+		err   error
+		deeds string
+	}{
+		"out of reach": {proc.ErrHidden, "abort restart"},
+		"not proven":   {errors.New("its program is another one"), "abort"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := newCrew(t)
+			c.failing["abort"] = want.err
+			c.mustLive()
+			c.watch()
+			c.verdict(msg.VerdictOK)
+			c.freeze()
+			i := c.await("it is told", func(i msg.Incident) bool { return len(i.Actions) > 0 })
+			if whats(i) != want.deeds || c.deeds() != want.deeds || !strings.Contains(i.Actions[0].Result, want.err.Error()) {
+				t.Errorf("actions %+v, hands %q", i.Actions, c.deeds())
+			}
+		})
 	}
 }
 
