@@ -50,12 +50,7 @@ func ask[T any](ctx context.Context, a *app, method string, params any) (profile
 	if err != nil {
 		return p, answer, err
 	}
-	err = a.call(ctx, p, method, params, &answer)
-	var refused *frame.Error
-	if errors.As(err, &refused) {
-		err = refused
-	}
-	return p, answer, err
+	return p, answer, plain(a.call(ctx, p, method, params, &answer))
 }
 
 func newBusInfoCmd(a *app, asJSON *bool) *cobra.Command {

@@ -99,3 +99,12 @@ func isRefused(err error) bool {
 	var refused *frame.Error
 	return errors.As(err, &refused) && refused.Code == frame.CodeInvalidRequest
 }
+
+// plain is what a gateway refuses in its own words, without those of the call.
+func plain(err error) error {
+	var refused *frame.Error
+	if errors.As(err, &refused) {
+		return refused
+	}
+	return err
+}

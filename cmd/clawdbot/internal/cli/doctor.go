@@ -80,6 +80,7 @@ func examinations() []examination {
 		{"config", "it can be used", (*patient).checkConfig},
 		{"files", "private to you", (*patient).checkModes},
 		{"store", "its checksums are right", (*patient).checkStore},
+		{"crashes", "none left its goroutines behind", (*patient).checkCrash},
 		{"registry", "no stale entry", (*patient).checkRegistry},
 		{"isolation", "nothing is shared with another profile", (*patient).checkIsolation},
 		{"ports", "free, or the gateway's own", (*patient).checkPorts},
@@ -87,6 +88,8 @@ func examinations() []examination {
 		{"nats", "the NATS tools find the bus", (*patient).checkContext},
 		{"service", "as this version would install it", (*patient).checkService},
 		{"gateway", "it answers and is well", (*patient).checkGateway},
+		{"peers", "somebody starts each again when it fails", (*patient).checkPeers},
+		{"incidents", "none is open", (*patient).checkIncidents},
 	}
 }
 

@@ -208,9 +208,11 @@ func (s *patient) checkRunning() []finding {
 	case !onFile(g) && s.file.err != nil:
 		return []finding{{Severity: note, Text: s.view.why.Reason + ": the config file is not in use"}}
 	case !onFile(g):
-		return []finding{{Severity: problem, Text: "the config file is not in use: " + strings.Join(g.Warnings, "; "), Try: s.Command("config validate")}}
+		return []finding{{Severity: problem, Text: "the config file is not in use: " + g.Reason, Try: s.Command("config generations")}}
 	case s.view.changed != "":
 		return []finding{{Severity: note, Text: s.view.changed, Try: restart}}
+	case g.Reason != "" && s.file.err == nil:
+		return []finding{{Severity: problem, Text: g.Reason, Try: s.Command("config generations")}}
 	}
 	return nil
 }

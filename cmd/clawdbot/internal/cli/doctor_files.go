@@ -99,7 +99,7 @@ func (s *patient) checkStore(ctx context.Context) []finding {
 	}
 	switch {
 	case err == nil, errors.Is(err, fs.ErrNotExist):
-		return nil
+		return s.quarantined()
 	case errors.Is(err, store.ErrCorrupt):
 		return []finding{{Severity: problem, Text: oneLine(err.Error()) + "; the next start moves it aside and restores the newest checkpoint", Try: s.Command("gateway")}}
 	case errors.Is(err, store.ErrLocked):

@@ -184,7 +184,7 @@ func (a *app) runIncident(ctx context.Context, id string, o incidentsOptions) er
 	var answer rescue.IncidentShown
 	err = a.call(ctx, p, "incidents.show", rescue.IncidentsQuery{ID: id}, &answer)
 	if isRefused(err) {
-		return incidentHelp(p, err)
+		return incidentHelp(p, plain(err))
 	}
 	if err != nil {
 		list, failed := a.incidentsFromStore(p, err)

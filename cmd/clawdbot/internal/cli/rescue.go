@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -167,7 +166,7 @@ func rescueHelp(p profile.Profile, err error) error {
 	if !isRefused(err) {
 		return err
 	}
-	return &exitError{exitFailed, errors.New(strings.TrimPrefix(err.Error(), "INVALID_REQUEST: ")), p.Command("rescue status")}
+	return &exitError{exitFailed, plain(err), p.Command("rescue status")}
 }
 
 // printOutcome tells what is done, or would be, and where the rest is told.

@@ -157,6 +157,9 @@ func (a *app) printPeers(list []peerStatus) {
 	}
 	for _, p := range list {
 		text := p.Reason
+		if p.Verdict == msg.VerdictOK { // the beat says it all
+			text = ""
+		}
 		if p.LastBeatMs >= 0 {
 			beat := fmt.Sprintf("last beat %s ago, generation %d", duration(p.LastBeatMs), p.Generation)
 			text = strings.TrimPrefix(text+"; "+pen.dim(beat), "; ")

@@ -21,7 +21,8 @@ import (
 type peerCare struct {
 	Policy      string `json:"policy"` // observe, restart, repair; "" when it is not known
 	PolicyWhy   string `json:"policyWhy,omitempty"`
-	Held        bool   `json:"held"` // repairs wait for a human
+	Managed     bool   `json:"managed"` // somebody starts it again when it ends
+	Held        bool   `json:"held"`    // repairs wait for a human
 	HeldReason  string `json:"heldReason,omitempty"`
 	Maintenance bool   `json:"maintenance"` // it asked to be left alone
 	NextAction  string `json:"nextAction,omitempty"`
@@ -51,7 +52,7 @@ func (s *sighting) askRescue(ctx context.Context, c *client.Client) {
 func (s sighting) care(peer string) peerCare {
 	for _, p := range s.rescue.Peers {
 		if p.Profile == peer {
-			return peerCare{p.Policy, p.Why, p.Held, p.HeldReason, p.Maintenance, p.NextAction}
+			return peerCare{p.Policy, p.Why, p.Managed, p.Held, p.HeldReason, p.Maintenance, p.NextAction}
 		}
 	}
 	return peerCare{}
