@@ -222,7 +222,7 @@ func (a *accounts) users(users []User, sec secrets) []*server.User {
 // user that listens widely, what only the gateway answers is kept back.
 func (a *accounts) permissions(u User) *server.Permissions {
 	p := &server.Permissions{
-		Publish:   &server.SubjectPermission{Allow: slices.Concat([]string{}, u.Publish)}, // nil would allow all
+		Publish:   &server.SubjectPermission{Allow: append([]string{}, u.Publish...)}, // nil would allow all
 		Subscribe: &server.SubjectPermission{Allow: slices.Concat([]string{InboxPrefix(u.Name) + ".>"}, u.Subscribe)},
 	}
 	if u.Name == UserDebug || u.Name == UserIngress {

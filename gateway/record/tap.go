@@ -14,7 +14,7 @@ const window = 200 * time.Millisecond
 // How much of one kind is recorded in a window.
 const (
 	mostMessages = 256       // 1280 a second
-	mostBytes    = 512 << 10 // so that large messages are fewer
+	mostBytes    = 256 << 10 // so that large messages are fewer
 )
 
 // tap is one subscription that the server feeds by credit: it ends it after

@@ -183,23 +183,30 @@ func (s *Server) loop(ctx context.Context, changed <-chan struct{}) {
 	timer := time.NewTimer(lookEvery)
 	defer timer.Stop()
 	due := time.Now().Add(lookEvery)
+	wake := func() time.Time { // whatever woke it: one that is late doubts itself before it judges
+		now := time.Now()
+		if late := now.Sub(due); late > lateTick {
+			s.doubt(now, late)
+			due = now
+		}
+		return now
+	}
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case m := <-s.messages:
-			s.receive(m, time.Now())
-			s.look(ctx, time.Now())
+			now := wake()
+			s.receive(m, now)
+			s.look(ctx, now)
 		case fn := <-s.calls:
-			fn(time.Now())
-			s.look(ctx, time.Now())
+			now := wake()
+			fn(now)
+			s.look(ctx, now)
 		case <-changed:
-			s.refresh(time.Now())
+			s.refresh(wake())
 		case <-timer.C:
-			now := time.Now()
-			if late := now.Sub(due); late > lateTick {
-				s.doubt(now, late)
-			}
+			now := wake()
 			next := s.look(ctx, now)
 			due = now.Add(next)
 			timer.Reset(next)

@@ -15,7 +15,6 @@ import (
 
 	"clawdbot/bus"
 	"clawdbot/bus/msg"
-	"clawdbot/gateway/frame"
 	"clawdbot/profile"
 )
 
@@ -50,7 +49,8 @@ func ask[T any](ctx context.Context, a *app, method string, params any) (profile
 	if err != nil {
 		return p, answer, err
 	}
-	return p, answer, plain(a.call(ctx, p, method, params, &answer))
+	err = plain(a.call(ctx, p, method, params, &answer))
+	return p, answer, err
 }
 
 func newBusInfoCmd(a *app, asJSON *bool) *cobra.Command {

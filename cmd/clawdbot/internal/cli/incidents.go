@@ -112,10 +112,15 @@ func busName(p profile.Profile, name string) string {
 	return name
 }
 
-// unknownPeer is a name that no profile of this host has.
+// unknownPeer is a name that no profile of this host has, nor has on the bus.
 func unknownPeer(p profile.Profile, name string) error {
 	err := fmt.Errorf("no profile %q is known on this host", name)
-	if nearest := near.Name(name, setUpNames(p)); nearest != "" {
+	var names []string
+	known, _ := p.Known() // nothing to offer is no error
+	for _, i := range known {
+		names = append(names, i.Profile, i.Bus)
+	}
+	if nearest := near.Name(name, names); nearest != "" {
 		err = fmt.Errorf("%w; did you mean %s?", err, nearest)
 	}
 	return &exitError{exitFailed, err, "clawdbot profiles"}

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -112,7 +113,7 @@ follows once and which expires. It starts nothing: a peer that runs goes on.`,
 		case chosen == d.safeMode:
 			return usage(cmd, "give either --generation N or --safe-mode")
 		case chosen && d.generation == 0:
-			return usage(cmd, "--generation 0: generations count from 1; see %s", "clawdbot --profile "+args[0]+" config generations")
+			return usage(cmd, "--generation 0: generations count from 1")
 		case d.lasts < time.Second || d.lasts > profile.MaxDirective:
 			return usage(cmd, "--for %s: a directive waits up to %s, as in 10m", d.lasts, profile.MaxDirective)
 		case d.safeMode:
@@ -143,7 +144,7 @@ func (a *app) runOrder(ctx context.Context, verb, name string, order rescue.Orde
 	if asJSON {
 		return a.printJSON(out)
 	}
-	a.printOutcome(p, verb, out)
+	a.printOutcome(p, verb, order, out)
 	return nil
 }
 
@@ -170,23 +171,39 @@ func rescueHelp(p profile.Profile, err error) error {
 }
 
 // printOutcome tells what is done, or would be, and where the rest is told.
-func (a *app) printOutcome(p profile.Profile, verb string, out rescue.Outcome) {
+func (a *app) printOutcome(p profile.Profile, verb string, order rescue.Order, out rescue.Outcome) {
 	pen := a.pen(a.Out)
-	head := "● "
+	does, why := pen.bold(deed(order, out)), printable(out.Action.Why)
 	if out.Action.DryRun {
-		head = "would "
+		a.wrapped("would ", does+": "+why)
+		return
 	}
-	a.wrapped(pen.good(head), fmt.Sprintf("%s %s: %s", pen.bold(out.Action.What), out.Peer, printable(out.Action.Why)))
-	if !out.Action.DryRun {
-		a.wrapped("  ", printable(out.Action.Result))
+	a.wrapped(pen.good("● "), does+": "+why)
+	a.wrapped("  ", printable(out.Action.Result))
+	switch verb {
+	case "repair":
+		a.printf("%s %s\n", pen.dim("try:"), p.Command("incidents show "+cmp.Or(out.Incident, "last")))
+	case "hold":
+		a.printf("%s %s\n", pen.dim("try:"), p.Command("rescue resume "+out.Peer))
 	}
-	switch {
-	case out.Action.DryRun:
-	case verb == "repair":
-		a.printf("%s %s\n", pen.dim("try:"), p.Command("incidents show last"))
-	case verb == "directive":
-		a.printf("%s %s\n", pen.dim("try:"), p.Command("rescue repair "+out.Peer))
+}
+
+// deed is an action in words.
+func deed(order rescue.Order, out rescue.Outcome) string {
+	switch out.Action.What {
+	case "directive":
+		if order.Generation != 0 {
+			return fmt.Sprintf("start %s on generation %d the next time", out.Peer, order.Generation)
+		}
+		return "start " + out.Peer + " on a generation that was good"
+	case "safe-mode":
+		return "start " + out.Peer + " in safe mode"
+	case "hold":
+		return "hold repairs of " + out.Peer
+	case "resume":
+		return "let repairs of " + out.Peer + " go on"
 	}
+	return out.Action.What + " " + out.Peer
 }
 
 func (a *app) runRescueStatus(ctx context.Context, asJSON bool) error {

@@ -213,7 +213,7 @@ func (s sighting) changed(file configFile) string {
 	case !onFile(g) && file.Exists:
 		return "the file can be used again, restart to apply"
 	case onFile(g) && hash != "" && hash != file.Hash:
-		return fmt.Sprintf("file changed since generation %d: %s", g.Generation, cmp.Or(g.Reason, "restart to apply"))
+		return fmt.Sprintf("file changed since generation %d; %s", g.Generation, cmp.Or(g.Reason, "restart to apply"))
 	}
 	return ""
 }

@@ -29,7 +29,7 @@ func TestStatusShape(t *testing.T) {
 	newHome(t).run("status", "--json").wants(3, "", "not reachable").into(&dead)
 	for _, report := range []map[string]any{live, dead} {
 		for path, want := range map[string]string{
-			"":         "components config configPath gateway incidents peers ports profile service stateDir version workspace",
+			"":         "components config configPath gateway incidents maintenance peers ports profile safeMode service stateDir version workspace",
 			"gateway":  "pid reachable uptimeMs url verdict",
 			"ports":    "bridge browser bus canvas cdp gateway link",
 			"service":  "active installed manager unit",
@@ -213,7 +213,10 @@ func TestConfigChangedMeanwhile(t *testing.T) {
 	try := "clawdbot --profile main gateway --force\n"
 	h.run("--profile", "main", "config", "set", "logging.level", "warn").wants(0, "", "a restart\ntry: "+try)
 	h.run("--profile", "main", "config", "unset", "logging.level").wants(0, "", "a restart\ntry: "+try)
-	h.run("--profile", "main", "status").wants(0, "file changed since generation 1, restart to apply", "").wants(0, "try: "+try, "")
+	await(t, "the gateway's word on the file", func() bool {
+		r := h.run("--profile", "main", "status").wants(0, "file changed since generation 1; ", "").wants(0, "try: "+try, "")
+		return strings.Contains(r.out, "gateway.reload.mode is off: the change waits")
+	})
 	if got := h.findings(0)["gateway"]; len(got) != 1 || got[0].Severity != note || got[0].Try+"\n" != try {
 		t.Errorf("doctor: %+v", got)
 	}
