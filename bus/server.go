@@ -260,24 +260,15 @@ func (s *Server) Stats() (Stats, error) {
 }
 
 // Served says whether a message on the subject would reach anybody but the
-// connection with the id except (nats.Conn.GetClientID). When it cannot tell, it
-// says yes.
+// connection with the id except (nats.Conn.GetClientID). When it cannot tell, as
+// with remotes, it says yes. It looks at every subscription of the profile.
 func (s *Server) Served(subj string, except uint64) bool {
-	acc, err := s.ns.LookupAccount(profileAccount)
-	if err != nil {
+	if len(s.cfg.Remotes) > 0 {
 		return true
 	}
-	all := acc.Interest(subj) // before the next, so that a subscription that ends between them counts as somebody
-	own, err := s.ns.Connz(&server.ConnzOptions{CID: except, SubscriptionsDetail: true, State: server.ConnOpen})
-	if err != nil || len(own.Conns) != 1 {
-		return true
-	}
-	for _, sub := range own.Conns[0].SubsDetail {
-		if subject.Overlap(sub.Subject, subj) {
-			all--
-		}
-	}
-	return all > 0
+	// Account.Interest stops counting at the first match that is not in its cache.
+	all, err := s.ns.Subsz(&server.SubszOptions{Subscriptions: true, Account: profileAccount, Test: subj})
+	return err != nil || slices.ContainsFunc(all.Subs, func(d server.SubDetail) bool { return d.Cid != except })
 }
 
 // Close ends the bus and every connection to it, and waits.

@@ -90,18 +90,23 @@ func (s scene) setup(name, config string) {
 func (s scene) raise() fleet {
 	s.t.Helper()
 	up := s.machine.up(s.bases)
+	said := make(chan []string, 1)
+	go func() { // up waits for who reads it
+		var list []string
+		for line := range up.lines {
+			list = append(list, line)
+		}
+		said <- list
+	}()
 	s.t.Cleanup(func() {
 		for _, pid := range append(s.pids(), up.Process.Pid) {
 			_ = syscall.Kill(pid, syscall.SIGCONT)
 		}
 		_ = up.Process.Signal(syscall.SIGTERM)
-		var said []string
-		for line := range up.lines {
-			said = append(said, line)
-		}
+		lines := <-said
 		_ = up.Wait()
 		if s.t.Failed() {
-			s.t.Logf("up said:\n%s", strings.Join(said, "\n"))
+			s.t.Logf("up said:\n%s", strings.Join(lines, "\n"))
 		}
 	})
 	return up
@@ -364,20 +369,26 @@ func twoRescuesAndOneMain(s scene) {
 	}
 }
 
-// forge changes main's entry in the host registry.
-func (s scene) forge(change func(map[string]any)) {
+// forge changes main's entry in the host registry until restore is called.
+func (s scene) forge(process proc.Identity) (restore func()) {
 	s.t.Helper()
 	path := filepath.Join(s.home, ".local", "state", "clawdbot", "instances", "main.json")
-	body, err := os.ReadFile(path)
-	entry := map[string]any{}
-	if err = errors.Join(err, json.Unmarshal(body, &entry)); err != nil {
+	before, err := os.ReadFile(path)
+	var entry profile.Instance
+	if err = errors.Join(err, json.Unmarshal(before, &entry)); err != nil {
 		s.t.Fatal(err)
 	}
-	change(entry)
-	if body, err = json.Marshal(entry); err == nil {
-		err = profile.WriteFile(path, body)
+	entry.Process = process
+	forged, err := json.Marshal(entry)
+	write := func(body []byte) {
+		s.t.Helper()
+		if err := profile.WriteFile(path, body); err != nil {
+			s.t.Fatal(err)
+		}
 	}
 	if err != nil {
 		s.t.Fatal(err)
 	}
+	write(forged)
+	return func() { write(before) }
 }

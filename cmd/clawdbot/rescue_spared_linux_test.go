@@ -104,14 +104,13 @@ func whatTookThePlaceOfMain(s scene) {
 		"a pid that is used again": {other.Start + "0", "restart"},
 	} {
 		main := s.signal("main", syscall.SIGSTOP) // which nobody can see any more
-		s.forge(func(entry map[string]any) {
-			entry["process"] = proc.Identity{PID: other.PID, Start: tt.start, Space: other.Space}
-		})
+		restore := s.forge(proc.Identity{PID: other.PID, Start: tt.start, Space: other.Space})
 		i := next(s.t, ofMain, name, func(i msg.Incident) bool { return !resolved(i) && did(i) != "" })
 		if did(i) != tt.did {
 			s.t.Errorf("%s: did %q: %+v", name, did(i), i.Actions)
 		}
 		s.wantStopped(other.PID)
+		restore()
 		_ = syscall.Kill(main, syscall.SIGCONT)
 		next(s.t, ofMain, "main's return", resolved)
 		s.linked("rescue")

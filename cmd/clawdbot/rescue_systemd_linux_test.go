@@ -88,11 +88,13 @@ func underSystemd(s scene) {
 		s.t.Errorf("hang: %+v", hang)
 	}
 	stacks, err := os.ReadFile(hang.Stacks)
-	if err != nil || !strings.Contains(string(stacks), "goroutine 1 [") || !strings.Contains(string(stacks), "clawdbot/internal/daemon.") {
+	if err != nil || !strings.Contains(string(stacks), "goroutine 1 ") || !strings.Contains(string(stacks), "clawdbot/internal/daemon.") {
 		s.t.Errorf("stacks in %q: %v, %.300s", hang.Stacks, err, stacks)
 	}
 
 	s.dropIn("main", "limit", "[Unit]\nStartLimitBurst=1\n")
+	s.signal("main", syscall.SIGKILL)
+	over("the one start that is allowed")
 	s.signal("main", syscall.SIGKILL)
 	limit := over("the start limit")
 	if limit.Kind != msg.KindServiceGaveUp || did(limit) != "restart" || limit.Exit == nil || limit.Exit.State != "failed" {

@@ -226,6 +226,7 @@ func (s *Server) refill(t *tap) {
 	}
 	switch {
 	case short && !t.lossy:
+		s.cfg.Log.Warn("more messages come than are recorded", "subject", t.pattern)
 		s.note(t.pattern, fmt.Sprintf("from here on messages are missing, nobody knows how many: more came than the %d in %s that are kept", t.limit, window))
 		s.mu.Lock()
 		s.count.gaps++

@@ -23,6 +23,9 @@
 //	rescue/notice      rescue   messages to the operator that no channel has taken yet
 //	store/…            store    reserved: commit/last counts the commits, seq/<component>/<kind> the numbers of a log
 //
+// Beside the database lie the rings (<dir>.ring/<component>-<kind>/, see [Ring]): the newest of what may be lost, as
+// the flight recorder keeps it, in files of their own.
+//
 // # Durability
 //
 // A write returns after its bytes were synced to disk; writers that wait at the same time share one sync. An [Update]

@@ -18,7 +18,7 @@ func (s *patient) checkCrash(context.Context) []finding {
 	if !ok {
 		return nil
 	}
-	text := fmt.Sprintf("the gateway crashed at %s; its goroutines are in %s", at.Local().Format(time.DateTime), s.short(path))
+	text := fmt.Sprintf("the gateway crashed, or was aborted, at %s; its goroutines are in %s", at.Local().Format(time.DateTime), s.short(path))
 	return []finding{{Severity: note, Text: text, Try: s.Command("postmortem " + s.Name)}}
 }
 

@@ -27,7 +27,7 @@ func (p pen) incident(s msg.IncidentState) string {
 func (a *app) printIncidents(p profile.Profile, list []msg.Incident) {
 	if len(list) == 0 {
 		a.printf("Profile %s has seen no incident.\n", p.Name)
-		a.printf("%s\n", a.pen(a.Out).dim("Each profile keeps its own: --profile asks another one."))
+		a.printTestimonies(testimonies(p)) // who failed most likely asks in vain
 		return
 	}
 	pen, roomy := a.pen(a.Out), a.columns() >= 96

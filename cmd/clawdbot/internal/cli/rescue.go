@@ -252,7 +252,9 @@ func (a *app) printRescuePeer(p profile.Profile, s rescue.PeerStatus) {
 		field("upkeep", pen.warn("under maintenance: nobody touches it"))
 	}
 	field("incident", s.Incident)
-	field("next", printable(s.NextAction))
+	if !s.Held { // which is what comes next
+		field("next", printable(s.NextAction))
+	}
 	field("lease", printable(s.Lease))
 	switch {
 	case s.Held:

@@ -106,7 +106,10 @@ func (a *app) printStatus(p profile.Profile, v statusView) {
 	a.printConfig(r, v.changed)
 	a.wrapped(pen.dim("  state      "), a.short(r.StateDir))
 	a.wrapped(pen.dim("  workspace  "), a.short(r.Workspace))
-	a.printTestimonies(v.others)
+	if len(v.others) > 0 {
+		a.printf("\n")
+		a.printTestimonies(v.others)
+	}
 	if !r.Gateway.Reachable {
 		return // the error says what to try
 	}

@@ -110,13 +110,15 @@ func (a *app) printIncidentStatus(st incidentStatus) {
 	if i == nil || st.Open == 0 && time.Since(time.UnixMilli(i.Began)) > recently {
 		return
 	}
-	pen := a.pen(a.Out)
-	head := pen.dim("  incidents  ") + pen.dim("none open; ")
-	if st.Open > 0 {
-		head = pen.bad("! ") + "incidents  " + pen.bad(fmt.Sprintf("%d open; ", st.Open))
+	pen, past := a.pen(a.Out), duration(time.Since(time.UnixMilli(i.Began)).Milliseconds())
+	head := pen.dim("  incidents  none open; ") + pen.incident(i.State) + " " + past + " ago"
+	switch {
+	case st.Open == 1:
+		head = pen.bad("! ") + "incidents  " + pen.incident(i.State) + " since " + past
+	case st.Open > 1:
+		head = fmt.Sprintf("%sincidents  %s, the newest %s since %s", pen.bad("! "), pen.bad(fmt.Sprintf("%d open", st.Open)), pen.incident(i.State), past)
 	}
-	line := head + fmt.Sprintf("%s, %s: %s", pen.incident(i.State), ago(time.Since(time.UnixMilli(i.Began))), printable(i.Summary))
-	a.printf("%s\n", ansi.Truncate(line, a.width(), "…"))
+	a.printf("%s\n", ansi.Truncate(head+": "+printable(i.Summary), a.width(), "…"))
 }
 
 // printMaintenance says loudly that nobody repairs this gateway now.
@@ -169,16 +171,13 @@ func testimonies(p profile.Profile) []testimony {
 	return list
 }
 
-// printTestimonies tells what others know of a gateway that does not answer.
+// printTestimonies tells what others know of a gateway.
 func (a *app) printTestimonies(list []testimony) {
 	pen := a.pen(a.Out)
 	for _, t := range list {
 		i := t.incident
-		a.printf("\n")
-		a.wrapped(pen.warn("! "), fmt.Sprintf("%s saw it %s: %s, %s", pen.bold(t.observer.Name), ago(time.Since(time.UnixMilli(i.Began))), pen.incident(i.State), printable(i.Summary)))
+		a.wrapped(pen.warn("! "), fmt.Sprintf("profile %s saw, %s ago, %s: %s", pen.bold(t.observer.Name),
+			duration(time.Since(time.UnixMilli(i.Began)).Milliseconds()), pen.incident(i.State), printable(i.Summary)))
 		a.printf("%s %s\n", pen.dim("try:"), t.observer.Command("incidents show "+i.ID))
 	}
 }
-
-// ago is how long something is past.
-func ago(d time.Duration) string { return duration(max(0, d.Milliseconds())) + " ago" }
