@@ -86,6 +86,16 @@ func (s scene) setup(name, config string) {
 	s.write(name, config)
 }
 
+// file is the text of a profile's config file.
+func (s scene) file(name string) string {
+	s.t.Helper()
+	text, err := os.ReadFile(filepath.Join(s.home, ".clawdbot-"+name, "clawdbot.json"))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return string(text)
+}
+
 // raise has clawdbot up run all profiles that are set up.
 func (s scene) raise() fleet {
 	s.t.Helper()
@@ -279,8 +289,8 @@ func brokenConfigAndKill(s scene) {
 	if !strings.Contains(bad.Summary, "clawdbot.json:4:") {
 		s.t.Errorf("the line is not in: %s", bad.Summary)
 	}
-	if text, err := os.ReadFile(filepath.Join(s.home, ".clawdbot-main", "clawdbot.json")); err != nil || string(text) != broken {
-		s.t.Errorf("the file is %q, %v", text, err)
+	if text := s.file("main"); text != broken {
+		s.t.Errorf("the file is %q", text)
 	}
 	s.config("main", func(g generations) bool { return g.is(1, "good", true) })
 	if shown := s.cli("--profile", "rescue", "incidents", "show", "last"); !strings.Contains(shown, "clawdbot.json:4:") {

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -99,19 +100,26 @@ func whatTookThePlaceOfMain(s scene) {
 	next(s.t, ofMain, "main's return", resolved)
 
 	other := s.bystander()
-	for name, tt := range map[string]struct{ start, did string }{
-		"another program":          {other.Start, "abort restart"},
-		"a pid that is used again": {other.Start + "0", "restart"},
+	for _, tt := range []struct {
+		name, start, did, said string
+	}{
+		{"another program", other.Start, "abort", "is not proven to be the gateway of main"},
+		{"a pid that is used again", other.Start + "0", "", "port "}, // main is there, and is now itself a stranger
 	} {
-		main := s.signal("main", syscall.SIGSTOP) // which nobody can see any more
+		main := s.signal("main", syscall.SIGSTOP)
 		restore := s.forge(proc.Identity{PID: other.PID, Start: tt.start, Space: other.Space})
-		i := next(s.t, ofMain, name, func(i msg.Incident) bool { return !resolved(i) && did(i) != "" })
+		i := next(s.t, ofMain, tt.name, func(i msg.Incident) bool {
+			return !resolved(i) && slices.ContainsFunc(i.Timeline, func(m msg.Moment) bool { return strings.Contains(m.What, tt.said) })
+		})
 		if did(i) != tt.did {
-			s.t.Errorf("%s: did %q: %+v", name, did(i), i.Actions)
+			s.t.Errorf("%s: did %q: %+v", tt.name, did(i), i.Actions)
 		}
 		s.wantStopped(other.PID)
+		s.wantStopped(main)
 		restore()
-		_ = syscall.Kill(main, syscall.SIGCONT)
+		if err := syscall.Kill(main, syscall.SIGCONT); err != nil {
+			s.t.Fatal(err)
+		}
 		next(s.t, ofMain, "main's return", resolved)
 		s.linked("rescue")
 	}

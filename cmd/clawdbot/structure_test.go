@@ -52,8 +52,6 @@ func layer(path string) (rank int, component string) {
 	rel := strings.TrimPrefix(path, "clawdbot/")
 	top, _, _ := strings.Cut(rel, "/")
 	switch {
-	case rel == "gateway/record/tape": // a file format and its reader
-		return 1, ""
 	case strings.HasPrefix(rel, "gateway/agent"), strings.HasPrefix(rel, "gateway/record"), strings.HasPrefix(rel, "gateway/rescue"):
 		return 2, strings.Join(strings.Split(rel, "/")[:2], "/")
 	case top == "gateway", top == "bridge", top == "canvas", top == "browser":

@@ -12,7 +12,7 @@ import (
 
 	"clawdbot/bus/msg"
 	"clawdbot/bus/subject"
-	"clawdbot/gateway/record/tape"
+	"clawdbot/profile/tape"
 )
 
 const (

@@ -21,7 +21,7 @@ import (
 	"clawdbot/bus"
 	"clawdbot/bus/bustest"
 	"clawdbot/bus/msg"
-	"clawdbot/gateway/record/tape"
+	"clawdbot/profile/tape"
 	"clawdbot/profile/store"
 )
 

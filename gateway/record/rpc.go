@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"clawdbot/bus"
-	"clawdbot/gateway/record/tape"
+	"clawdbot/profile/tape"
 )
 
 // Query is asked of rpc.record.show and rpc.record.export.

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"clawdbot/bus"
-	"clawdbot/gateway/record/tape"
+	"clawdbot/profile/tape"
 )
 
 func TestShowLeavesBodiesOutUnlessAsked(t *testing.T) {

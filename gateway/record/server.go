@@ -14,7 +14,7 @@ import (
 	"clawdbot/bus"
 	"clawdbot/bus/msg"
 	"clawdbot/bus/subject"
-	"clawdbot/gateway/record/tape"
+	"clawdbot/profile/tape"
 	"clawdbot/profile/store"
 )
 

@@ -15,7 +15,7 @@ import (
 	"time"
 
 	"clawdbot/bus/msg"
-	"clawdbot/gateway/record/tape"
+	"clawdbot/profile/tape"
 	"clawdbot/profile"
 	"clawdbot/profile/config"
 	"clawdbot/profile/ports"

@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"clawdbot/bus/msg"
-	"clawdbot/gateway/record/tape"
+	"clawdbot/profile/tape"
 )
 
 //go:embed page.html

@@ -12,7 +12,7 @@ import (
 	"strings"
 	"testing"
 
-	"clawdbot/gateway/record/tape"
+	"clawdbot/profile/tape"
 	"clawdbot/profile"
 	"clawdbot/profile/config"
 	"clawdbot/profile/ports"

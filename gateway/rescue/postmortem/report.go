@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"clawdbot/bus/msg"
-	"clawdbot/gateway/record/tape"
+	"clawdbot/profile/tape"
 	"clawdbot/gateway/rescue/patient"
 	"clawdbot/profile"
 	"clawdbot/profile/config"

@@ -16,7 +16,7 @@ import (
 
 	"clawdbot/bus/msg"
 	"clawdbot/bus/subject"
-	"clawdbot/gateway/record/tape"
+	"clawdbot/profile/tape"
 	"clawdbot/gateway/rescue/patient"
 	"clawdbot/profile"
 	"clawdbot/profile/config"

@@ -193,6 +193,9 @@ func (a *app) printConfigState(c *msg.ConfigState) {
 	a.printf("\n")
 	var plain strings.Builder
 	for line := range strings.Lines(c.Diff) {
+		if strings.HasPrefix(line, "diff ") { // the next lines name both as well
+			continue
+		}
 		plain.WriteString(printable(strings.ReplaceAll(strings.TrimSuffix(line, "\n"), "\t", "    ")) + "\n")
 	}
 	a.printDiff(plain.String())
@@ -233,7 +236,7 @@ func (a *app) incidentHints(p profile.Profile, i msg.Incident) {
 	if i.State == msg.IncidentHeld {
 		hints = append([]string{p.Command("rescue resume " + i.Peer)}, hints...)
 	}
-	if peer, err := findPeer(p, i.Peer); err == nil && i.Config != nil && len(i.Config.Issues) > 0 {
+	if peer, err := findPeer(p, i.Peer); err == nil && i.Config != nil && len(i.Config.Issues) > 0 { // else resuming is no use
 		hints = append([]string{profile.Profile{Name: peer.Profile}.Command("config validate")}, hints...)
 	}
 	a.printf("\n")

@@ -179,7 +179,7 @@ func (p pen) logLine(line msg.LogLine) string {
 	for _, key := range slices.Sorted(maps.Keys(line.Attrs)) {
 		fmt.Fprintf(&attrs, " %s%s", p.dim(printable(key)+"="), printable(jsonLine(line.Attrs[key])))
 	}
-	return fmt.Sprintf("%s %s %s %s%s", p.dim(when), p.level(line.Level), p.bold(fmt.Sprintf("%-8s", line.Component)), text, attrs.String())
+	return fmt.Sprintf("%s %s %s %s%s", p.dim(when), p.level(line.Level), p.bold(fmt.Sprintf("%-8s", printable(line.Component))), text, attrs.String())
 }
 
 // level colours and pads a level.

@@ -17,7 +17,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"clawdbot/gateway/record/tape"
+	"clawdbot/profile/tape"
 	"clawdbot/profile"
 	"clawdbot/profile/store"
 )

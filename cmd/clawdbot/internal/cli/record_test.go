@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"clawdbot/gateway/record/tape"
+	"clawdbot/profile/tape"
 	"clawdbot/profile"
 	"clawdbot/profile/ports"
 	"clawdbot/profile/store"

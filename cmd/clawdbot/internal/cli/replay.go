@@ -19,7 +19,7 @@ import (
 	"clawdbot/bus"
 	"clawdbot/bus/msg"
 	"clawdbot/bus/subject"
-	"clawdbot/gateway/record/tape"
+	"clawdbot/profile/tape"
 	"clawdbot/profile"
 )
 
