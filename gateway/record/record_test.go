@@ -21,8 +21,8 @@ import (
 	"clawdbot/bus"
 	"clawdbot/bus/bustest"
 	"clawdbot/bus/msg"
-	"clawdbot/profile/tape"
 	"clawdbot/profile/store"
+	"clawdbot/profile/tape"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

@@ -14,8 +14,8 @@ import (
 	"clawdbot/bus"
 	"clawdbot/bus/msg"
 	"clawdbot/bus/subject"
-	"clawdbot/profile/tape"
 	"clawdbot/profile/store"
+	"clawdbot/profile/tape"
 )
 
 const name = "record"

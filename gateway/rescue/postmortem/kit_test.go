@@ -15,12 +15,12 @@ import (
 	"time"
 
 	"clawdbot/bus/msg"
-	"clawdbot/profile/tape"
 	"clawdbot/profile"
 	"clawdbot/profile/config"
 	"clawdbot/profile/ports"
 	"clawdbot/profile/proc"
 	"clawdbot/profile/store"
+	"clawdbot/profile/tape"
 )
 
 // The secrets that scene plants, each where its name says.

@@ -12,11 +12,11 @@ import (
 	"strings"
 	"testing"
 
-	"clawdbot/profile/tape"
 	"clawdbot/profile"
 	"clawdbot/profile/config"
 	"clawdbot/profile/ports"
 	"clawdbot/profile/proc"
+	"clawdbot/profile/tape"
 )
 
 func TestPostMortemOfADeadGateway(t *testing.T) {

@@ -9,10 +9,10 @@ import (
 	"strings"
 	"time"
 
-	"clawdbot/profile/tape"
 	"clawdbot/gateway/rescue/patient"
 	"clawdbot/profile"
 	"clawdbot/profile/config"
+	"clawdbot/profile/tape"
 )
 
 // minSecret is the shortest text that is taken for a secret by its value: a

@@ -12,12 +12,12 @@ import (
 	"time"
 
 	"clawdbot/bus/msg"
-	"clawdbot/profile/tape"
 	"clawdbot/gateway/rescue/patient"
 	"clawdbot/profile"
 	"clawdbot/profile/config"
 	"clawdbot/profile/service"
 	"clawdbot/profile/store"
+	"clawdbot/profile/tape"
 )
 
 // Config says whose post-mortem to make. All but Checkpoint are required.

@@ -16,11 +16,11 @@ import (
 
 	"clawdbot/bus/msg"
 	"clawdbot/bus/subject"
-	"clawdbot/profile/tape"
 	"clawdbot/gateway/rescue/patient"
 	"clawdbot/profile"
 	"clawdbot/profile/config"
 	"clawdbot/profile/store"
+	"clawdbot/profile/tape"
 )
 
 // How much of each source is kept.

@@ -17,9 +17,9 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"clawdbot/profile/tape"
 	"clawdbot/profile"
 	"clawdbot/profile/store"
+	"clawdbot/profile/tape"
 )
 
 // recordOptions choose a part of a recording.

@@ -12,10 +12,10 @@ import (
 	"testing"
 	"time"
 
-	"clawdbot/profile/tape"
 	"clawdbot/profile"
 	"clawdbot/profile/ports"
 	"clawdbot/profile/store"
+	"clawdbot/profile/tape"
 )
 
 // recorded writes a recording beside the store of a profile that does not run.

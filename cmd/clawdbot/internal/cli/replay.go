@@ -19,8 +19,8 @@ import (
 	"clawdbot/bus"
 	"clawdbot/bus/msg"
 	"clawdbot/bus/subject"
-	"clawdbot/profile/tape"
 	"clawdbot/profile"
+	"clawdbot/profile/tape"
 )
 
 type replayOptions struct {
