@@ -93,7 +93,7 @@ func (g *drillGround) wantNothingLeft() {
 func TestDrill(t *testing.T) {
 	g := newDrillGround(t)
 	before := g.snapshot()
-	cmd := g.drill("--json", "--allow", "5")
+	cmd := g.drill("--json", "--allow", "5", "--busy", "3m")
 	cmd.Path = asPeopleHaveIt(t)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr

@@ -307,7 +307,8 @@ func (s scene) wantWithin(i msg.Incident, detect, recover time.Duration) {
 	}
 }
 
-// slowStart lets main have only a part of its time while it starts.
+// slowStart gives main so little time while it starts that this takes far longer
+// than a rescue waits for a keeper.
 func slowStart(s scene) {
 	s.setup("main", "{}\n")
 	s.setup("rescue", "{}\n")
@@ -316,18 +317,24 @@ func slowStart(s scene) {
 	ofMain := s.incidents("rescue")
 	killed := s.signal("main", syscall.SIGKILL)
 	starting := s.starting("main", killed)
-	for until := time.Now().Add(8 * time.Second); time.Now().Before(until); { // far longer than the grace; its own pauses are the fault
-		_ = syscall.Kill(starting, syscall.SIGSTOP)
-		time.Sleep(300 * time.Millisecond)
-		_ = syscall.Kill(starting, syscall.SIGCONT)
-		time.Sleep(20 * time.Millisecond)
-		if s.pid("main") == starting && !s.noted("main") {
-			break
+	began := time.Now()
+	for s.starts("main") {
+		stopped, runs := 500*time.Millisecond, 10*time.Millisecond // these pauses are the fault
+		if time.Since(began) > 2*beyondGrace {
+			stopped = 0
 		}
+		_ = syscall.Kill(starting, syscall.SIGSTOP)
+		time.Sleep(stopped)
+		_ = syscall.Kill(starting, syscall.SIGCONT)
+		time.Sleep(runs)
 	}
+	took := time.Since(began)
 	over := next(s.t, ofMain, "the end of the slow start", resolved)
 	if did(over) != "" || s.pid("main") != starting {
-		s.t.Errorf("a slow start was disturbed: pid %d is now %d; %s; %+v", starting, s.pid("main"), did(over), over.Timeline)
+		s.t.Errorf("a slow start was disturbed: pid %d is now %d; %q; %+v", starting, s.pid("main"), did(over), over.Timeline)
+	}
+	if took < beyondGrace {
+		s.t.Errorf("a start of %s is not slow", took)
 	}
 }
 
@@ -344,7 +351,8 @@ func (s scene) starting(name string, other int) int {
 	return 0
 }
 
-func (s scene) noted(name string) bool {
+// starts says whether a start of the profile is under way.
+func (s scene) starts(name string) bool {
 	_, ok := profile.ReadStarting(filepath.Join(s.home, ".clawdbot-"+name))
 	return ok
 }

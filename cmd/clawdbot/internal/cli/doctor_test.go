@@ -170,3 +170,40 @@ func TestDoctorStore(t *testing.T) {
 		t.Errorf("store: %+v", got)
 	}
 }
+
+// TestDoctorRemains tells of what a crash and a damaged store left behind.
+func TestDoctorRemains(t *testing.T) {
+	h := newHome(t)
+	p := h.setup("main", h.base)
+	h.gateway(p, 0)
+	if found := h.findings(0); len(found["crashes"])+len(found["store"]) != 0 {
+		t.Errorf("out of nothing: %+v", found)
+	}
+	dump := filepath.Join(p.StateDir, "crash", "20260102-150405.000.txt")
+	if err := profile.WriteFile(dump, []byte("goroutine 1 [running]:\n")); err != nil {
+		t.Fatal(err)
+	}
+	damaged := p.StoreDir() + ".corrupt-20260102T150405.000Z"
+	if err := os.Mkdir(damaged, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	found := h.findings(0)
+	for check, want := range map[string]string{"crashes": "20260102-150405.000.txt", "store": "store.corrupt-20260102T150405.000Z"} {
+		if got := found[check]; len(got) != 1 || got[0].Severity != note || !strings.Contains(got[0].Text, want) {
+			t.Errorf("%s: %+v", check, got)
+		}
+	}
+}
+
+// TestDoctorRefused tells of a changed file that is not taken up.
+func TestDoctorRefused(t *testing.T) {
+	h := newHome(t)
+	p := h.setup("main", h.base)
+	h.gateway(p, 0)
+	if err := os.Remove(p.ConfigPath); err != nil {
+		t.Fatal(err)
+	}
+	await(t, "the refusal", func() bool {
+		return strings.Contains(h.run("--profile", "main", "status").out, "the changed file is refused: the config file is gone; generation 1")
+	})
+}

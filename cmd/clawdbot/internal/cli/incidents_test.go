@@ -146,8 +146,6 @@ func TestIncidentsUsage(t *testing.T) {
 		"incidents show last 2":    `got "2" as well`,
 		"incidents list something": "takes no arguments",
 	} {
-			want = "unknown flag --lim"
-		}
 		h.run(strings.Fields(args)...).wants(2, "", want)
 	}
 	h.run("incidents", "watch").wants(3, "", "profile default is not set up")

@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"clawdbot/cmd/clawdbot/internal/console"
 	"clawdbot/cmd/clawdbot/internal/setup"
 	"clawdbot/profile"
 	"clawdbot/profile/proc"
@@ -49,7 +50,7 @@ type fleet struct {
 	ended   chan struct{} // closed when no member is started any more
 	end     func()        // closes it
 
-	mu sync.Mutex // one line at a time
+	out *console.Console // for all of them
 
 	births   sync.Mutex // guards children, and that they are all of this process's own
 	children map[int]bool
@@ -68,7 +69,7 @@ func runUp(ctx context.Context, a *app, names []string) error {
 }
 
 func newFleet(a *app, profiles []profile.Profile) *fleet {
-	f := &fleet{app: a, pace: unitPace(), ended: make(chan struct{}), children: map[int]bool{}}
+	f := &fleet{app: a, out: console.New(a.Err), pace: unitPace(), ended: make(chan struct{}), children: map[int]bool{}}
 	f.end = sync.OnceFunc(func() { close(f.ended) })
 	for n, p := range profiles {
 		f.members = append(f.members, newMember(f, p, memberColor(n)))
@@ -101,6 +102,7 @@ func (f *fleet) run(ctx context.Context) error {
 		})
 	}
 	wg.Wait()
+	errs = append(errs, f.out.Close())
 	if ctx.Err() == nil {
 		errs = append(errs, f.givenUp())
 	}
@@ -228,9 +230,7 @@ func (m *member) copy(from io.Reader) {
 func (m *member) say(text string) {
 	f := m.fleet
 	prefix := f.app.pen(f.app.Err).paint(m.color, fmt.Sprintf("%-8s│", m.p.Name))
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	fmt.Fprintf(f.app.Err, "%s %s\n", prefix, strings.TrimRight(text, "\r\n"))
+	f.out.Print(fmt.Sprintf("%s %s\n", prefix, strings.TrimRight(text, "\r\n")))
 }
 
 // memberColor tells the members of a fleet apart.

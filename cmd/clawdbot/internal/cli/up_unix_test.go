@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -53,7 +54,14 @@ const idle = "echo serving >&2; trap 'exit 0' TERM; while :; do sleep 0.01; done
 // newCrew runs a fleet of scripts by profile.
 func newCrew(t *testing.T, scripts map[string]string) *crew {
 	t.Helper()
-	c := &crew{t: t, dir: t.TempDir(), log: &syncBuffer{}, ended: make(chan error, 1)}
+	log := &syncBuffer{}
+	return newCrewOn(t, log, log, scripts)
+}
+
+// newCrewOn is newCrew with a terminal.
+func newCrewOn(t *testing.T, terminal io.Writer, log *syncBuffer, scripts map[string]string) *crew {
+	t.Helper()
+	c := &crew{t: t, dir: t.TempDir(), log: log, ended: make(chan error, 1)}
 	exe := filepath.Join(c.dir, "clawdbot")
 	if err := os.WriteFile(exe, []byte("#!/bin/sh\ncd "+c.dir+" && . ./$2\n"), 0o700); err != nil { // $2 is the profile
 		t.Fatal(err)
@@ -68,7 +76,7 @@ func newCrew(t *testing.T, scripts map[string]string) *crew {
 		profiles = append(profiles, p)
 		c.script(name, script)
 	}
-	c.fleet = newFleet(&app{Streams: Streams{Out: c.log, Err: c.log}, env: env}, profiles)
+	c.fleet = newFleet(&app{Streams: Streams{Out: terminal, Err: terminal}, env: env}, profiles)
 	c.pace.shortest, c.pace.longest = time.Millisecond, 4*time.Millisecond
 	ctx, cancel := context.WithCancel(t.Context())
 	go func() { c.ended <- c.run(ctx) }()
@@ -258,4 +266,13 @@ func TestFleetSocket(t *testing.T) {
 	if _, err := os.Stat(socket); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("its socket stays: %v", err)
 	}
+}
+
+// TestNobodyReadsWhatUpPrints: a terminal that was stopped with Ctrl-S must not
+// keep a gateway that crashed from being started again.
+func TestNobodyReadsWhatUpPrints(t *testing.T) {
+	terminal, w := io.Pipe()
+	c := newCrewOn(t, w, &syncBuffer{}, map[string]string{"main": "i=0; while [ $i -lt 20000 ]; do echo a long line of a stack dump; i=$((i+1)); done >&2; exit 2"})
+	c.await("a third life", func() bool { s, _ := c.Status("main"); return s.Restarts >= 2 })
+	_ = terminal.Close() // the reader is gone, so that what waits to be written is not kept
 }

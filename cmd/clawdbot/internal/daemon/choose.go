@@ -43,7 +43,7 @@ func (d *daemon) chooseConfig(context.Context) error {
 	if err != nil {
 		return err
 	}
-	if did {
+	if did && crashed.Verdict == config.Bad { // else there is no other one to go back to
 		d.note(fmt.Sprintf("generation %d: %s", crashed.N, crashed.Reason))
 	}
 	loaded, loadErr := d.Profile.Load()

@@ -17,6 +17,7 @@ import (
 
 	"clawdbot/bus/msg"
 	"clawdbot/bus/subject"
+	"clawdbot/cmd/clawdbot/internal/console"
 )
 
 // The log file is rotated when it is large, and old ones are thrown away.
@@ -40,7 +41,7 @@ type logSinks struct {
 	subjects subject.Space
 	file     io.Writer // nil until it is open
 
-	console *console
+	console *console.Console
 	color   bool
 
 	bus atomic.Pointer[nats.Conn]
@@ -65,7 +66,7 @@ func (d *daemon) startLog(context.Context) error {
 	file := &timberjack.Logger{Filename: d.logPath, MaxSize: logMegabytes, MaxBackups: logBackups, FileMode: 0o600}
 	d.push("log", file.Close)
 	d.logs = &logHandler{logSinks: &logSinks{
-		profile: d.Profile.Bus(), subjects: d.Profile.Subjects(), file: file, console: newConsole(d.Console), color: d.Color,
+		profile: d.Profile.Bus(), subjects: d.Profile.Subjects(), file: file, console: console.New(d.Console), color: d.Color,
 	}}
 	d.logs.level.Set(logLevel(cfg.Level))
 	d.push("console", d.logs.console.Close)
@@ -180,7 +181,7 @@ func (h *logHandler) print(r slog.Record, line msg.LogLine) {
 		return true
 	})
 	b.WriteByte('\n')
-	h.console.print(b.String())
+	h.console.Print(b.String())
 }
 
 const (

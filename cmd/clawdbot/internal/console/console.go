@@ -1,4 +1,5 @@
-package daemon
+// Package console prints lines for people who may not be reading.
+package console
 
 import (
 	"fmt"
@@ -11,10 +12,10 @@ import (
 // backlog is how many log lines wait for a console that does not take them.
 const backlog = 1024
 
-// console writes lines for people without ever keeping the writer waiting: a
+// Console writes lines for people without ever keeping the writer waiting: a
 // terminal that was stopped with Ctrl-S, or a pipe that nobody reads, must not
 // stop a gateway. Lines beyond the backlog are counted instead of kept.
-type console struct {
+type Console struct {
 	out   io.Writer
 	lines chan string
 	lost  atomic.Int64
@@ -22,14 +23,15 @@ type console struct {
 	ended chan struct{}
 }
 
-func newConsole(out io.Writer) *console {
-	c := &console{out: out, lines: make(chan string, backlog), ended: make(chan struct{})}
+// New returns a console on out. It is safe for use by many goroutines.
+func New(out io.Writer) *Console {
+	c := &Console{out: out, lines: make(chan string, backlog), ended: make(chan struct{})}
 	go c.write()
 	return c
 }
 
-// print queues a line. It never blocks.
-func (c *console) print(line string) {
+// Print queues a line, with its line end. It never blocks.
+func (c *Console) Print(line string) {
 	select {
 	case c.lines <- line:
 	default:
@@ -37,14 +39,14 @@ func (c *console) print(line string) {
 	}
 }
 
-func (c *console) write() {
+func (c *Console) write() {
 	defer close(c.ended)
 	for line := range c.lines {
 		if line == "" {
 			return
 		}
 		if n := c.lost.Swap(0); n > 0 {
-			line = fmt.Sprintf("… %d lines were not printed: nobody took them; they are in the log file\n", n) + line
+			line = fmt.Sprintf("… %d lines were not printed: nobody took them; they are in the gateway's log file\n", n) + line
 		}
 		_, _ = io.WriteString(c.out, line) // nobody may be there to read it
 	}
@@ -54,7 +56,7 @@ func (c *console) write() {
 const lastWords = 200 * time.Millisecond
 
 // Close ends the console once its lines are out, or nobody takes them.
-func (c *console) Close() error {
+func (c *Console) Close() error {
 	c.close.Do(func() {
 		select {
 		case c.lines <- "": // the end

@@ -1,19 +1,30 @@
-package daemon
+package console
 
 import (
 	"fmt"
 	"io"
 	"strings"
 	"testing"
+	"time"
 )
+
+// waitFor returns once the condition holds.
+func waitFor(t *testing.T, holds func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); !holds(); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("it does not come")
+		}
+	}
+}
 
 // TestStalledConsoleHoldsNobodyUp: a terminal stopped with Ctrl-S takes nothing.
 func TestStalledConsoleHoldsNobodyUp(t *testing.T) {
 	r, w := io.Pipe() // takes nothing until it is read
-	c := newConsole(w)
+	c := New(w)
 	const lines = 3 * backlog
 	for n := range lines {
-		c.print(fmt.Sprintf("line %d\n", n)) // the test hangs here if it blocks
+		c.Print(fmt.Sprintf("line %d\n", n)) // the test hangs here if it blocks
 	}
 	lost := c.lost.Load()
 	if lost < lines-backlog-1 || lost >= lines {
@@ -22,7 +33,7 @@ func TestStalledConsoleHoldsNobodyUp(t *testing.T) {
 	var said strings.Builder
 	ended := make(chan struct{})
 	go func() { defer close(ended); _, _ = io.Copy(&said, r) }()
-	<-waitFor(func() bool { return len(c.lines) == 0 })
+	waitFor(t, func() bool { return len(c.lines) == 0 })
 	if err := c.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -35,15 +46,15 @@ func TestStalledConsoleHoldsNobodyUp(t *testing.T) {
 
 func TestConsoleThatNobodyReadsLetsTheGatewayEnd(t *testing.T) {
 	r, w := io.Pipe()
-	c := newConsole(w)
+	c := New(w)
 	for range 2 * backlog {
-		c.print("x\n")
+		c.Print("x\n")
 	}
 	if err := c.Close(); err != nil { // returns, though nothing was taken
 		t.Fatal(err)
 	}
 	_ = r.Close()
-	<-waitFor(func() bool { return len(c.lines) == 0 }) // the writer is free again
+	waitFor(t, func() bool { return len(c.lines) == 0 }) // the writer is free again
 	c.lines <- ""
 	<-c.ended
 }
