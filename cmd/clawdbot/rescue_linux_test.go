@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -17,7 +16,6 @@ import (
 
 	"clawdbot/bus/msg"
 	"clawdbot/gateway/rescue"
-	"clawdbot/profile"
 	"clawdbot/profile/proc"
 )
 
@@ -230,7 +228,7 @@ func next[T any](t *testing.T, c <-chan T, what string, wanted func(T) bool) T {
 			}
 			last = v
 		case <-deadline:
-			t.Fatalf("no sign of %s; the last one was %+v", what, last)
+			t.Fatalf("no sign of %s; the last one was %s", what, text(last))
 		}
 	}
 }
@@ -240,9 +238,18 @@ func quiet[T any](t *testing.T, c <-chan T, d time.Duration) {
 	t.Helper()
 	select {
 	case v := <-c:
-		t.Errorf("nothing was to happen, but: %+v", v)
+		t.Errorf("nothing was to happen, but: %s", text(v))
 	case <-time.After(d):
 	}
+}
+
+// text is a value as it stands on the bus.
+func text(v any) string {
+	body, err := json.Marshal(v)
+	if err != nil {
+		return err.Error()
+	}
+	return string(body)
 }
 
 // beyondGrace is longer than a rescue waits before it does anything.
@@ -271,7 +278,7 @@ func brokenConfigAndKill(s scene) {
 	s.signal("main", syscall.SIGKILL)
 	crash := next(s.t, ofMain, "the end of the crash", resolved)
 	if e := crash.Exit; crash.Kind != msg.KindCrash || e == nil || e.Manager != "up" || e.Signal != "SIGKILL" || e.Status != -1 {
-		s.t.Errorf("crash: %+v, exit %+v", crash, crash.Exit)
+		s.t.Errorf("crash: %s", text(crash))
 	}
 	if did(crash) != "" || !strings.HasSuffix(crash.Result, "started by clawdbot up") {
 		s.t.Errorf("it was up that started it, but: %q, %q", did(crash), crash.Result)
@@ -284,13 +291,13 @@ func brokenConfigAndKill(s scene) {
 	bad := next(s.t, ofMain, "the end of the crash on a broken config", func(i msg.Incident) bool { return i.ID != crash.ID && resolved(i) })
 	s.wantWithin(bad, time.Second, 10*time.Second)
 	if bad.Kind != msg.KindBadConfig || bad.Config == nil || bad.Config.Source != "fallback" || bad.Config.Generation != 1 {
-		s.t.Errorf("kind %s, config %+v", bad.Kind, bad.Config)
+		s.t.Errorf("crash on a broken config: %s", text(bad))
 	}
 	if !strings.Contains(bad.Summary, "clawdbot.json:4:") {
 		s.t.Errorf("the line is not in: %s", bad.Summary)
 	}
-	if text := s.file("main"); text != broken {
-		s.t.Errorf("the file is %q", text)
+	if now := s.file("main"); now != broken {
+		s.t.Errorf("the file is %q", now)
 	}
 	s.config("main", func(g generations) bool { return g.is(1, "good", true) })
 	if shown := s.cli("--profile", "rescue", "incidents", "show", "last"); !strings.Contains(shown, "clawdbot.json:4:") {
@@ -305,108 +312,4 @@ func (s scene) wantWithin(i msg.Incident, detect, recover time.Duration) {
 	if i.DetectMs < 0 || i.DetectMs > detect.Milliseconds() || i.RecoverMs <= i.DetectMs || i.RecoverMs > recover.Milliseconds() {
 		s.t.Errorf("%s: detected in %d ms, serving again in %d ms", i.Kind, i.DetectMs, i.RecoverMs)
 	}
-}
-
-// slowStart gives main so little time while it starts that this takes far longer
-// than a rescue waits for a keeper.
-func slowStart(s scene) {
-	s.setup("main", "{}\n")
-	s.setup("rescue", "{}\n")
-	s.raise()
-	s.linked("rescue")
-	ofMain := s.incidents("rescue")
-	killed := s.signal("main", syscall.SIGKILL)
-	starting := s.starting("main", killed)
-	began := time.Now()
-	for s.starts("main") {
-		stopped, runs := 500*time.Millisecond, 10*time.Millisecond // these pauses are the fault
-		if time.Since(began) > 2*beyondGrace {
-			stopped = 0
-		}
-		_ = syscall.Kill(starting, syscall.SIGSTOP)
-		time.Sleep(stopped)
-		_ = syscall.Kill(starting, syscall.SIGCONT)
-		time.Sleep(runs)
-	}
-	took := time.Since(began)
-	over := next(s.t, ofMain, "the end of the slow start", resolved)
-	if did(over) != "" || s.pid("main") != starting {
-		s.t.Errorf("a slow start was disturbed: pid %d is now %d; %q; %+v", starting, s.pid("main"), did(over), over.Timeline)
-	}
-	if took < beyondGrace {
-		s.t.Errorf("a start of %s is not slow", took)
-	}
-}
-
-// starting is the pid of a gateway that starts, other than an earlier one.
-func (s scene) starting(name string, other int) int {
-	s.t.Helper()
-	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
-		note, ok := profile.ReadStarting(filepath.Join(s.home, ".clawdbot-"+name))
-		if ok && note.Process.PID != other && note.Alive() {
-			return note.Process.PID
-		}
-	}
-	s.t.Fatalf("%s does not start", name)
-	return 0
-}
-
-// starts says whether a start of the profile is under way.
-func (s scene) starts(name string) bool {
-	_, ok := profile.ReadStarting(filepath.Join(s.home, ".clawdbot-"+name))
-	return ok
-}
-
-// twoRescuesAndOneMain lets two gateways want to repair the same one.
-func twoRescuesAndOneMain(s scene) {
-	s.setup("main", "{}\n")
-	s.setup("rescue", "{}\n")
-	s.setup("second", "{rescue: {policy: 'repair'}}\n")
-	s.raise()
-	s.linked("rescue")
-	s.linked("second")
-	seen := []<-chan msg.Incident{s.incidents("rescue"), s.incidents("second")}
-	s.signal("main", syscall.SIGSTOP)
-	var repaired, left int
-	for _, c := range seen {
-		i := next(s.t, c, "the end of the hang", func(i msg.Incident) bool { return i.Peer == "main" && resolved(i) })
-		switch did(i) {
-		case "abort restart":
-			repaired++
-		case "":
-			left++
-			if !slices.ContainsFunc(i.Timeline, func(m msg.Moment) bool { return strings.HasPrefix(m.What, "left alone: ") }) {
-				s.t.Errorf("%s does not say why it left main alone: %+v", i.Observer, i.Timeline)
-			}
-		default:
-			s.t.Errorf("%s did %q", i.Observer, did(i))
-		}
-	}
-	if repaired != 1 || left != 1 {
-		s.t.Errorf("%d repaired main and %d left it alone", repaired, left)
-	}
-}
-
-// forge changes main's entry in the host registry until restore is called.
-func (s scene) forge(process proc.Identity) (restore func()) {
-	s.t.Helper()
-	path := filepath.Join(s.home, ".local", "state", "clawdbot", "instances", "main.json")
-	before, err := os.ReadFile(path)
-	var entry profile.Instance
-	if err = errors.Join(err, json.Unmarshal(before, &entry)); err != nil {
-		s.t.Fatal(err)
-	}
-	entry.Process = process
-	forged, err := json.Marshal(entry)
-	write := func(body []byte) {
-		s.t.Helper()
-		if err := profile.WriteFile(path, body); err != nil {
-			s.t.Fatal(err)
-		}
-	}
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	write(forged)
-	return func() { write(before) }
 }

@@ -46,8 +46,8 @@ func sameFailureAgain(s scene) {
 		s.t.Errorf("%s: %s", held.Kind, did(held))
 	}
 	s.wantTold(told, held.ID)
-	if text := s.file("main"); text != edit {
-		s.t.Errorf("the file is %q", text)
+	if now := s.file("main"); now != edit {
+		s.t.Errorf("the file is %q", now)
 	}
 }
 
@@ -68,7 +68,7 @@ func (s scene) wantTold(path, id string) {
 			}
 		}
 		if time.Now().After(deadline) {
-			s.t.Fatalf("the operator was not told that %s is held: %+v", id, records(s.t, path))
+			s.t.Fatalf("the operator was not told that %s is held: %s", id, text(records(s.t, path)))
 		}
 	}
 }
@@ -104,7 +104,7 @@ func observedHeldAndResumed(s scene) {
 	known := func(i msg.Incident) bool { return i.Fingerprint != "" }
 	seen := next(s.t, ofMain, "the hang", known)
 	if seen.Kind != msg.KindHang || did(seen) != "" {
-		s.t.Errorf("%+v", seen)
+		s.t.Error(text(seen))
 	}
 	s.await("observe", func(p rescue.PeerStatus) bool {
 		return p.Policy == "observe" && p.Why == "rescue.policy is observe" && p.NextAction == p.Why && p.Manager == "up" && p.Incident == seen.ID
@@ -115,9 +115,9 @@ func observedHeldAndResumed(s scene) {
 	s.wantDebugRefused()
 
 	s.cli("--profile", "rescue", "rescue", "hold", "main", "--reason", "I look at it")
-	s.cli("--profile", "rescue", "rescue", "policy", "main", "repair")
+	s.cli("--profile", "rescue", "rescue", "policy", "main", "restart")
 	s.await("held", func(p rescue.PeerStatus) bool {
-		return p.Policy == "repair" && p.Held && p.HeldReason == "I look at it" && p.NextAction == "repairs are held: I look at it"
+		return p.Policy == "restart" && p.Held && p.HeldReason == "I look at it" && p.NextAction == "repairs are held: I look at it"
 	})
 	s.wantStopped(hung)
 	s.cli("--profile", "rescue", "rescue", "resume", "main")
@@ -142,7 +142,7 @@ func (s scene) await(what string, wanted func(rescue.PeerStatus) bool) {
 			if p.Profile == "main" && wanted(p) {
 				return
 			} else if time.Now().After(deadline) {
-				s.t.Fatalf("never %s: %+v", what, p)
+				s.t.Fatalf("never %s: %s", what, text(p))
 			}
 		}
 	}

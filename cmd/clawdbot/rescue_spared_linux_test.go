@@ -1,11 +1,8 @@
 package main
 
 import (
-	"archive/tar"
-	"bytes"
-	"compress/gzip"
+	"encoding/json"
 	"errors"
-	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -17,6 +14,7 @@ import (
 	"time"
 
 	"clawdbot/bus/msg"
+	"clawdbot/profile"
 	"clawdbot/profile/proc"
 )
 
@@ -34,7 +32,7 @@ func maintenanceAndStop(s scene) {
 	frozen := s.signal("rescue", syscall.SIGSTOP)
 	seen := next(s.t, ofRescue, "the hang of rescue", func(i msg.Incident) bool { return i.Peer == "rescue" && i.Fingerprint != "" })
 	if seen.Kind != msg.KindHang || did(seen) != "" {
-		s.t.Errorf("main did %q about rescue: %+v", did(seen), seen)
+		s.t.Errorf("main did %q about rescue: %s", did(seen), text(seen))
 	}
 	quiet(s.t, ofRescue, beyondGrace)
 	s.wantStopped(frozen)
@@ -61,7 +59,7 @@ func maintenanceAndStop(s scene) {
 	}
 	s.cli("--profile", "main", "maintenance", "off")
 	if over := next(s.t, ofMain, "the repair after the maintenance", resolved); over.Peer != "main" || did(over) != "abort restart" {
-		s.t.Errorf("%+v", over)
+		s.t.Error(text(over))
 	}
 }
 
@@ -140,74 +138,106 @@ func (s scene) bystander() proc.Identity {
 	return info.Identity
 }
 
-// postMortemOfMain reads what is left of a main that nobody starts again.
-func postMortemOfMain(s scene) {
+// slowStart gives main so little time while it starts that this takes far longer
+// than a rescue waits for a keeper.
+func slowStart(s scene) {
 	s.setup("main", "{}\n")
 	s.setup("rescue", "{}\n")
-	s.gateway("rescue", s.bases["rescue"])
-	ofMain := s.incidents("rescue")
-	main := s.gateway("main", s.bases["main"])
+	s.raise()
 	s.linked("rescue")
-	if err := main.Kill(); err != nil {
-		s.t.Fatal(err)
-	}
-	seen := next(s.t, ofMain, "the crash", func(i msg.Incident) bool { return i.Fingerprint != "" })
-	path := filepath.Join(s.home, "main.tar.gz")
-	s.cli("--profile", "rescue", "postmortem", "main", "-o", path)
-	files := s.archive(path)
-	if page := files["report.html"]; !strings.Contains(page, seen.ID) || !strings.Contains(page, "<html") {
-		s.t.Errorf("report.html has %d bytes, and not the incident %s", len(page), seen.ID)
-	}
-	if key, err := os.ReadFile(filepath.Join(s.home, ".clawdbot-main", "gateway.token")); err == nil {
-		for name, text := range files {
-			if strings.Contains(text, strings.TrimSpace(string(key))) {
-				s.t.Errorf("%s holds the token", name)
-			}
+	ofMain := s.incidents("rescue")
+	killed := s.signal("main", syscall.SIGKILL)
+	starting := s.starting("main", killed)
+	began := time.Now()
+	for s.starts("main") {
+		stopped, runs := 500*time.Millisecond, 10*time.Millisecond // these pauses are the fault
+		if time.Since(began) > 2*beyondGrace {
+			stopped = 0
 		}
-	} else {
-		s.t.Error(err)
+		_ = syscall.Kill(starting, syscall.SIGSTOP)
+		time.Sleep(stopped)
+		_ = syscall.Kill(starting, syscall.SIGCONT)
+		time.Sleep(runs)
 	}
-	before, err := os.ReadFile(path)
-	if err != nil {
-		s.t.Fatal(err)
+	took := time.Since(began)
+	over := next(s.t, ofMain, "the end of the slow start", resolved)
+	if did(over) != "" || s.pid("main") != starting {
+		s.t.Errorf("a slow start was disturbed: pid %d is now %d; %q; %+v", starting, s.pid("main"), did(over), over.Timeline)
 	}
-	out, err := s.command("--profile", "rescue", "postmortem", "main", "-o", path).CombinedOutput()
-	if code := exitCodeOf(err); code != 1 || !strings.Contains(string(out), "main.tar.gz is there already") {
-		s.t.Errorf("exit code %d: %s", code, out)
-	}
-	if after, err := os.ReadFile(path); err != nil || !bytes.Equal(before, after) {
-		s.t.Errorf("the archive that was there changed (%v)", err)
-	}
-	if st := s.status("rescue").Peers[0]; did(seen) != "" || st.Policy != "observe" || st.RepairsInWindow != 0 {
-		s.t.Errorf("a gateway in a terminal was touched: %q, %+v", did(seen), st)
+	if took < beyondGrace {
+		s.t.Errorf("a start of %s is not slow", took)
 	}
 }
 
-// archive is what a .tar.gz holds, by name.
-func (s scene) archive(path string) map[string]string {
+// starting is the pid of a gateway that starts, other than an earlier one.
+func (s scene) starting(name string, other int) int {
 	s.t.Helper()
-	f, err := os.Open(path)
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+		note, ok := profile.ReadStarting(filepath.Join(s.home, ".clawdbot-"+name))
+		if ok && note.Process.PID != other && note.Alive() {
+			return note.Process.PID
+		}
+	}
+	s.t.Fatalf("%s does not start", name)
+	return 0
+}
+
+// starts says whether a start of the profile is under way.
+func (s scene) starts(name string) bool {
+	_, ok := profile.ReadStarting(filepath.Join(s.home, ".clawdbot-"+name))
+	return ok
+}
+
+// twoRescuesAndOneMain lets two gateways want to repair the same one.
+func twoRescuesAndOneMain(s scene) {
+	s.setup("main", "{}\n")
+	s.setup("rescue", "{}\n")
+	s.setup("second", "{rescue: {policy: 'repair'}}\n")
+	s.raise()
+	s.linked("rescue")
+	s.linked("second")
+	seen := []<-chan msg.Incident{s.incidents("rescue"), s.incidents("second")}
+	s.signal("main", syscall.SIGSTOP)
+	var repaired, left int
+	for _, c := range seen {
+		i := next(s.t, c, "the end of the hang", func(i msg.Incident) bool { return i.Peer == "main" && resolved(i) })
+		switch did(i) {
+		case "abort restart":
+			repaired++
+		case "":
+			left++
+			if !slices.ContainsFunc(i.Timeline, func(m msg.Moment) bool { return strings.HasPrefix(m.What, "left alone: ") }) {
+				s.t.Errorf("%s does not say why it left main alone: %+v", i.Observer, i.Timeline)
+			}
+		default:
+			s.t.Errorf("%s did %q", i.Observer, did(i))
+		}
+	}
+	if repaired != 1 || left != 1 {
+		s.t.Errorf("%d repaired main and %d left it alone", repaired, left)
+	}
+}
+
+// forge changes main's entry in the host registry until restore is called.
+func (s scene) forge(process proc.Identity) (restore func()) {
+	s.t.Helper()
+	path := filepath.Join(s.home, ".local", "state", "clawdbot", "instances", "main.json")
+	before, err := os.ReadFile(path)
+	var entry profile.Instance
+	if err = errors.Join(err, json.Unmarshal(before, &entry)); err != nil {
+		s.t.Fatal(err)
+	}
+	entry.Process = process
+	forged, err := json.Marshal(entry)
+	write := func(body []byte) {
+		s.t.Helper()
+		if err := profile.WriteFile(path, body); err != nil {
+			s.t.Fatal(err)
+		}
+	}
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	defer f.Close()
-	zip, err := gzip.NewReader(f)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	files := map[string]string{}
-	for in := tar.NewReader(zip); ; {
-		h, err := in.Next()
-		if err == io.EOF {
-			return files
-		}
-		if err != nil {
-			s.t.Fatal(err)
-		}
-		body, err := io.ReadAll(in)
-		if err != nil {
-			s.t.Fatal(err)
-		}
-		files[filepath.Base(h.Name)] = string(body)
-	}
+	write(forged)
+	return func() { write(before) }
 }

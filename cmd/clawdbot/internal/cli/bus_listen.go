@@ -37,7 +37,9 @@ func (l *listener) run(ctx context.Context) error {
 			return err
 		}
 		fmt.Fprintf(l.app.Err, "clawdbot: the connection to the bus of profile %s ended; waiting for the gateway\n", l.profile.Name)
-		in, err = l.reconnect(ctx)
+		if in, err = l.reconnect(ctx); err == nil {
+			fmt.Fprintf(l.app.Err, "clawdbot: the bus of profile %s is back\n", l.profile.Name)
+		}
 	}
 	if ctx.Err() != nil {
 		return nil

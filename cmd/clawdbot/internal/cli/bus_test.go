@@ -94,6 +94,7 @@ func TestBusSubEnds(t *testing.T) {
 	stop()
 	says(lines, "waiting for the gateway")
 	h.gateway(p, 0)
+	says(lines, "the bus of profile main is back")
 	line := make(chan string, 1)
 	go func() { lines.Scan(); line <- lines.Text() }()
 	await(t, "the message", func() bool {

@@ -194,16 +194,3 @@ func TestDoctorRemains(t *testing.T) {
 		}
 	}
 }
-
-// TestDoctorRefused tells of a changed file that is not taken up.
-func TestDoctorRefused(t *testing.T) {
-	h := newHome(t)
-	p := h.setup("main", h.base)
-	h.gateway(p, 0)
-	if err := os.Remove(p.ConfigPath); err != nil {
-		t.Fatal(err)
-	}
-	await(t, "the refusal", func() bool {
-		return strings.Contains(h.run("--profile", "main", "status").out, "the changed file is refused: the config file is gone; generation 1")
-	})
-}

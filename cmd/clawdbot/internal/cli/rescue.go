@@ -300,13 +300,13 @@ rescue.policy for all peers, or rescue.policies.<peer> for one.`,
 			case n == 0:
 				return a.failed(a.runPolicy(cmd.Context(), "", o.json), o.json)
 			case n == 1 && slices.Contains(policies(), args[0]):
-				return a.setPolicy(cmd.Context(), "", args[0], o.json)
+				return a.failed(a.setPolicy(cmd.Context(), "", args[0], o.json), o.json)
 			case n == 1:
 				return a.failed(a.runPolicy(cmd.Context(), args[0], o.json), o.json)
 			case !slices.Contains(policies(), args[1]):
 				return usage(cmd, "%q is no policy: it is observe, restart or repair", args[1])
 			}
-			return a.setPolicy(cmd.Context(), args[0], args[1], o.json)
+			return a.failed(a.setPolicy(cmd.Context(), args[0], args[1], o.json), o.json)
 		},
 	}
 }

@@ -140,6 +140,7 @@ type statusView struct {
 	report  statusReport
 	why     outlook
 	changed string
+	usable  bool        // the file as it is now
 	others  []testimony // of a gateway that is not reachable
 	unit    service.Status
 	unitErr error // why the service manager did not tell more of the unit
@@ -166,7 +167,7 @@ func (a *app) status(ctx context.Context, p profile.Profile) statusView {
 		v.why = a.statusFromDisk(ctx, p, r, file, err)
 		v.others = testimonies(p)
 	} else {
-		v.why = r.take(seen)
+		v.why, v.usable = r.take(seen), file.err == nil
 		if v.changed = seen.changed(file); v.changed != "" {
 			r.Config.Warnings = append(r.Config.Warnings, v.changed)
 		} else if file.err != nil && onFile(r.Config) && r.Config.Reason == "" { // it was broken a moment ago
@@ -204,13 +205,13 @@ func (a *app) look(ctx context.Context, p profile.Profile) (sighting, error) {
 	return seen, nil
 }
 
-// changed tells of a file that can be used and is not what runs, or is "". One
-// that ran and was bad is told of by the gateway.
+// changed tells of a file that can be used and is not what runs, or is "". Of
+// one that is gone, or ran and was bad, the gateway itself tells.
 func (s sighting) changed(file configFile) string {
 	g, hash := s.health.Generation, s.ran.hash()
 	switch {
-	case file.err != nil, s.ran.condemned(file.Hash):
-	case !onFile(g) && file.Exists:
+	case file.err != nil, !file.Exists, s.ran.condemned(file.Hash):
+	case !onFile(g):
 		return "the file can be used again, restart to apply"
 	case onFile(g) && hash != "" && hash != file.Hash:
 		return fmt.Sprintf("file changed since generation %d; %s", g.Generation, cmp.Or(g.Reason, "restart to apply"))

@@ -70,8 +70,13 @@ func (a *app) printHead(name string, how condition, more string) {
 	}
 }
 
-// sayRefused tells that a gateway runs, but not on its config file, and the way out.
+// sayRefused tells that a gateway runs, but not on its config file.
 func (a *app) sayRefused(p profile.Profile, g frame.Generation) {
+	a.sayNotInUse(g, p.Command("config validate"))
+}
+
+// sayNotInUse is sayRefused with the command that is the way out.
+func (a *app) sayNotInUse(g frame.Generation, try string) {
 	if onFile(g) {
 		return
 	}
@@ -80,7 +85,18 @@ func (a *app) sayRefused(p profile.Profile, g frame.Generation) {
 		a.wrapped(pen.bad("! "), pen.bad("safe mode: nothing but the bus, health, logs, config and repair runs"))
 	}
 	a.wrapped(pen.bad("! "), "the config file is not in use: "+cmp.Or(g.Reason, strings.Join(g.Warnings, "; ")))
-	a.printf("%s %s\n", pen.dim("try:"), p.Command("config validate"))
+	a.printf("%s %s\n", pen.dim("try:"), try)
+}
+
+// wayOut is the command that leads back to the config file.
+func (v statusView) wayOut(p profile.Profile) string {
+	switch {
+	case v.changed != "":
+		return restartCommand(p, v.report.Service.Active)
+	case v.usable: // it was tried, and was bad
+		return p.Command("config generations")
+	}
+	return p.Command("config validate")
 }
 
 func (a *app) printStatus(p profile.Profile, v statusView) {
@@ -91,7 +107,7 @@ func (a *app) printStatus(p profile.Profile, v statusView) {
 	}
 	a.printHead(r.Profile, v.why.condition, more)
 	if r.Gateway.Reachable {
-		a.sayRefused(p, r.Config)
+		a.sayNotInUse(r.Config, v.wayOut(p))
 	}
 	a.printMaintenance(r.Maintenance)
 	a.printf("\n")
@@ -164,8 +180,13 @@ func (a *app) printPeers(list []peerStatus) {
 			text = ""
 		}
 		if p.LastBeatMs >= 0 {
-			beat := fmt.Sprintf("last beat %s ago, generation %d", duration(p.LastBeatMs), p.Generation)
-			text = strings.TrimPrefix(text+"; "+pen.dim(beat), "; ")
+			beat := pen.dim(fmt.Sprintf("last beat %s ago, ", duration(p.LastBeatMs)))
+			if p.Generation == 0 && (p.Verdict == msg.VerdictOK || p.Verdict == msg.VerdictDegraded) {
+				beat += pen.bad("safe mode")
+			} else {
+				beat += pen.dim(fmt.Sprintf("generation %d", p.Generation))
+			}
+			text = strings.TrimPrefix(text+"; "+beat, "; ")
 		}
 		if care := pen.care(p); care != "" {
 			text += "; " + care
@@ -221,7 +242,7 @@ func (a *app) statusHints(p profile.Profile, v statusView) []string {
 	if r.Gateway.Verdict == msg.VerdictDegraded || r.Gateway.Verdict == msg.VerdictHung {
 		hints = append(hints, p.Command("doctor"))
 	}
-	if r.Version != a.version || v.changed != "" { // the program or the config was replaced since the gateway started
+	if r.Version != a.version || v.changed != "" && onFile(r.Config) { // the program or the config was replaced since the gateway started
 		hints = append(hints, restartCommand(p, r.Service.Active))
 	}
 	if r.Incidents.Open > 0 {

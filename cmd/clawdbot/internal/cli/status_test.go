@@ -213,14 +213,53 @@ func TestConfigChangedMeanwhile(t *testing.T) {
 	try := "clawdbot --profile main gateway --force\n"
 	h.run("--profile", "main", "config", "set", "logging.level", "warn").wants(0, "", "a restart\ntry: "+try)
 	h.run("--profile", "main", "config", "unset", "logging.level").wants(0, "", "a restart\ntry: "+try)
+	h.run("--profile", "main", "status").wants(0, "file changed since generation 1; ", "").wants(0, "try: "+try, "")
 	await(t, "the gateway's word on the file", func() bool {
-		r := h.run("--profile", "main", "status").wants(0, "file changed since generation 1; ", "").wants(0, "try: "+try, "")
-		return strings.Contains(r.out, "gateway.reload.mode is off: the change waits")
+		var r statusReport
+		h.run("--profile", "main", "status", "--json").into(&r)
+		return slices.ContainsFunc(r.Config.Warnings, func(w string) bool {
+			return strings.HasPrefix(w, "file changed since generation 1; gateway.reload.mode is off: ")
+		})
 	})
 	if got := h.findings(0)["gateway"]; len(got) != 1 || got[0].Severity != note || got[0].Try+"\n" != try {
 		t.Errorf("doctor: %+v", got)
 	}
 	h.run("--profile", "main", "setup", "--bind", "auto").wants(0, "Next: "+try, "")
+}
+
+// TestRefusedFile tells of a changed file that is not taken up, in the gateway's words.
+func TestRefusedFile(t *testing.T) {
+	h := newHome(t)
+	p := h.setup("main", h.base)
+	h.gateway(p, 0)
+	good, err := os.ReadFile(p.ConfigPath)
+	if err != nil {
+		t.Fatal(err)
+	}
+	status := func() (r statusReport) {
+		h.run("--profile", "main", "status", "--json").wants(0, "", "").into(&r)
+		return r
+	}
+	if err := os.WriteFile(p.ConfigPath, []byte("{gateway: {port: 'x'}}"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	await(t, "the refusal", func() bool { return strings.Contains(status().Config.Reason, "clawdbot.json:1:18: gateway.port: ") })
+	h.run("--profile", "main", "status").wants(0, "!          the changed file is refused: ", "").wants(0, "try: clawdbot --profile main config validate\n", "")
+	if r := status(); r.Gateway.Verdict != msg.VerdictOK || len(r.Config.Warnings) != 0 {
+		t.Errorf("it is told twice: %+v", r.Config)
+	}
+	h.run("--profile", "main", "doctor").wants(1, "✗ config     clawdbot.json:1:18: ", "has 1 problem")
+	if err := os.WriteFile(p.ConfigPath, good, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	await(t, "the end of it", func() bool { return status().Config.Reason == "" })
+	if err := os.Remove(p.ConfigPath); err != nil {
+		t.Fatal(err)
+	}
+	await(t, "the refusal", func() bool { return strings.Contains(status().Config.Reason, "the config file is gone") })
+	if r := h.run("--profile", "main", "status"); strings.Contains(r.out, "file changed since") {
+		t.Errorf("a restart does not help: %s", r.out)
+	}
 }
 
 // TestSafeMode is told by everything that looks, and is one problem.
