@@ -30,7 +30,7 @@ const (
 // Incident is clawdbot.<p>.event.incident: all that one gateway knows of one
 // trouble of a peer. It is sent whole on each change.
 type Incident struct {
-	ID          string        `json:"id"`       // sorts by time: 20260102-150405-main-3f2a
+	ID          string        `json:"id"`       // sorts by time: 20260102-150405.123-main-3f2a
 	Observer    string        `json:"observer"` // bus name of the gateway that saw it
 	Peer        string        `json:"peer"`     // bus name
 	Kind        IncidentKind  `json:"kind"`

@@ -42,9 +42,13 @@ func BenchmarkFigures(b *testing.B) {
 		f.memory()
 		f.detection(9, 3)
 	}
+	printFigures(f.rows)
+}
+
+func printFigures(rows []figureRow) {
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "\nfigure\tmedian\tpromised\trounds (min … max)")
-	for _, r := range f.rows {
+	for _, r := range rows {
 		fmt.Fprintf(w, "%s\t%.1f %s\t%s\t%s\n", r.name, r.value, r.unit, r.promised, r.spread)
 	}
 	w.Flush()

@@ -3,7 +3,6 @@ package main
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -12,7 +11,6 @@ import (
 	"strconv"
 	"syscall"
 	"testing"
-	"text/tabwriter"
 	"time"
 
 	"clawdbot/bus/msg"
@@ -32,37 +30,32 @@ func BenchmarkRescue(b *testing.B) {
 		b.Fatalf("%v: run make build first", err)
 	}
 	first, second := freeBlocks(b)
-	f := figures{b: b, bin: bin, ports: map[string]int{"main": first, "rescue": second}}
-	for b.Loop() {
-		f.rows = nil
-		b.Run("up", func(b *testing.B) { newWard(b, &f, b.TempDir(), nil).underUp().measure("up") })
-		b.Run("systemd", func(b *testing.B) {
-			env := servicetest.UserManager(b)
-			newWard(b, &f, env.Home, env.Environ()).underSystemd().measure("systemd")
-		})
-	}
-	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "\nfigure\tmedian\tpromised\trounds (min … max)")
-	for _, r := range f.rows {
-		fmt.Fprintf(w, "%s\t%.1f %s\t%s\t%s\n", r.name, r.value, r.unit, r.promised, r.spread)
-	}
-	w.Flush()
+	ports := map[string]int{"main": first, "rescue": second}
+	var rows []figureRow
+	b.Run("up", func(b *testing.B) {
+		w := newWard(&figures{b: b, bin: bin, home: b.TempDir(), ports: ports}, nil)
+		w.underUp()
+		rows = append(rows, w.measure("up")...)
+	})
+	b.Run("systemd", func(b *testing.B) {
+		env := servicetest.UserManager(b)
+		w := newWard(&figures{b: b, bin: bin, home: env.Home, ports: ports}, env.Environ())
+		w.underSystemd()
+		rows = append(rows, w.measure("systemd")...)
+	})
+	printFigures(rows)
 }
 
 // ward is a main that fails and a rescue that watches it, in a home of their own.
 type ward struct {
 	*figures
-	b        *testing.B
-	environ  []string
-	verdicts <-chan msg.Peer
+	environ []string
+	said    <-chan msg.Peer // by rescue, of main
 }
 
-func newWard(b *testing.B, f *figures, home string, environ []string) *ward {
-	b.Helper()
-	own := *f
-	own.b, own.home = b, home
-	w := &ward{figures: &own, b: b, environ: environ}
-	b.Cleanup(func() { f.rows = own.rows })
+func newWard(f *figures, environ []string) *ward {
+	f.b.Helper()
+	w := &ward{figures: f, environ: environ}
 	for name, base := range w.ports {
 		w.cli("--profile", name, "setup", "--port", strconv.Itoa(base))
 	}
@@ -84,7 +77,7 @@ func (w *ward) cli(args ...string) string {
 	return string(out)
 }
 
-func (w *ward) underUp() *ward {
+func (w *ward) underUp() {
 	up := w.command("up", "main", "rescue")
 	said, err := up.StderrPipe()
 	if err == nil {
@@ -97,25 +90,23 @@ func (w *ward) underUp() *ward {
 		_ = up.Process.Signal(syscall.SIGTERM)
 		_ = up.Wait()
 	})
-	go func() { _, _ = io.Copy(io.Discard, said) }() // up waits for who reads it
-	return w
+	go func() { _, _ = io.Copy(io.Discard, said) }()
 }
 
-func (w *ward) underSystemd() *ward {
+func (w *ward) underSystemd() {
 	for name := range w.ports {
 		w.cli("--profile", name, "gateway", "install")
 		w.cli("--profile", name, "gateway", "start")
 	}
-	return w
 }
 
 // measure lets main crash, hang, and crash on a config that is broken.
-func (w *ward) measure(keeper string) {
+func (w *ward) measure(keeper string) []figureRow {
 	w.b.Helper()
 	for name := range w.ports {
 		w.serving(name)
 	}
-	w.verdicts = w.figures.verdicts()
+	w.said = w.verdicts()
 	for deadline := time.Now().Add(patience); !w.generations().is(1, "good", true); time.Sleep(100 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			w.b.Fatalf("no config is good: %+v", w.generations())
@@ -148,6 +139,7 @@ func (w *ward) measure(keeper string) {
 		w.median(keeper+": "+f.name+", seen", f.seen, seen)
 		w.median(keeper+": "+f.name+", serving again", f.again, again)
 	}
+	return w.rows
 }
 
 // fault is how main is made to fail.
@@ -172,7 +164,7 @@ func (w *ward) strike(rounds int, f fault) (seen, again []time.Duration) {
 		if err := syscall.Kill(w.pid("main"), f.signal); err != nil {
 			w.b.Fatal(err)
 		}
-		w.until(w.verdicts, f.verdict)
+		w.until(w.said, f.verdict)
 		seen = append(seen, time.Since(began))
 		w.serving("main")
 		again = append(again, time.Since(began))
@@ -214,8 +206,8 @@ func (w *ward) settle() {
 			w.b.Fatalf("rescue says %s", out)
 		}
 	}
-	for len(w.verdicts) > 0 { // what it said until then
-		<-w.verdicts
+	for len(w.said) > 0 { // what it said until then
+		<-w.said
 	}
 }
 

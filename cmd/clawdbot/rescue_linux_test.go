@@ -99,7 +99,7 @@ func (s scene) raise() fleet {
 	s.t.Helper()
 	up := s.machine.up(s.bases)
 	said := make(chan []string, 1)
-	go func() { // up waits for who reads it
+	go func() {
 		var list []string
 		for line := range up.lines {
 			list = append(list, line)

@@ -19,42 +19,32 @@ import (
 // is nothing left but to call the human.
 func sameFailureAgain(s scene) {
 	told := filepath.Join(s.home, "told.json")
-	s.setup("main", "{}\n")
-	s.setup("rescue", fmt.Sprintf("{rescue: {notify: {command: ['tee', '-a', '%s']}}}\n", told))
-	s.raise()
-	s.linked("rescue")
+	s = s.services("{}\n", fmt.Sprintf("{rescue: {notify: {command: ['tee', '-a', '%s']}}}\n", told))
 	s.good("main", 1)
 	s.cli("--profile", "main", "config", "set", "logging.level", "debug")
 	edit := s.file("main")
 	s.good("main", 2)
-	ofMain, lives := s.incidents("rescue"), s.lives("main")
+	ofMain := s.incidents("rescue")
 
 	s.signal("main", syscall.SIGKILL)
-	first := next(s.t, lives, "a second life of main", func(b msg.Beat) bool { return b.Phase == msg.PhaseReady })
-	if first.Generation != 2 || first.Source != "file" {
-		s.t.Errorf("after one failure it runs %+v", first)
+	first := next(s.t, ofMain, "the end of the first failure", resolved)
+	if now := first.Config; did(first) != "" || now == nil || now.Generation != 2 || now.Source != "file" {
+		s.t.Errorf("after one failure: %s", text(first))
 	}
-	next(s.t, ofMain, "the end of the first failure", resolved)
 	s.signal("main", syscall.SIGKILL)
-	second := next(s.t, lives, "a third life of main", func(b msg.Beat) bool { return b.Boot != first.Boot && b.Phase == msg.PhaseReady })
-	if second.Generation != 1 || second.Source != "fallback" {
-		s.t.Errorf("after two failures it runs generation %d of %s", second.Generation, second.Source)
+	second := next(s.t, ofMain, "the end of the second failure", func(i msg.Incident) bool { return i.ID != first.ID && resolved(i) })
+	if now := second.Config; did(second) != "directive restart" || now == nil || now.Generation != 1 || now.Source != "fallback" {
+		s.t.Errorf("after two failures: %s", text(second))
 	}
 	s.signal("main", syscall.SIGKILL)
 	held := next(s.t, ofMain, "the call for the human", func(i msg.Incident) bool { return i.State == msg.IncidentHeld })
-	if !strings.Contains(did(held), "safe-mode") || held.Kind != msg.KindCrashLoop {
-		s.t.Errorf("%s: %s", held.Kind, did(held))
+	if did(held) != "safe-mode restart hold" || held.Kind != msg.KindCrashLoop {
+		s.t.Errorf("after three failures: %s", text(held))
 	}
 	s.wantTold(told, held.ID)
 	if now := s.file("main"); now != edit {
 		s.t.Errorf("the file is %q", now)
 	}
-}
-
-// lives are the beats of a profile, which come anew when its gateway does.
-func (s scene) lives(name string) <-chan msg.Beat {
-	s.t.Helper()
-	return watch[msg.Beat](s, name, "health.beat")
 }
 
 // wantTold wants that the program of rescue.notify.command was given the record

@@ -18,15 +18,16 @@ import (
 // unit is the unit of a profile.
 func unit(name string) string { return "clawdbot-gateway-" + name + ".service" }
 
-// services installs main and rescue as units of a systemd of the scene's own and
-// starts them.
-func (s scene) services() scene {
+// services installs main and rescue, with their configs, as units of a systemd of
+// the scene's own and starts them. What it says of an end can be read until the
+// next start, for which a busy host gets more time here than a unit gives.
+func (s scene) services(main, rescue string) scene {
 	s.t.Helper()
 	env := servicetest.UserManager(s.t)
 	s.machine, s.environ = &machine{t: s.t, home: env.Home}, env.Environ()
-	for _, name := range []string{"main", "rescue"} {
-		s.setup(name, "{}\n")
-		s.dropIn(name, "test", "[Service]\nEnvironment=GORACE=atexit_sleep_ms=0\n")
+	for name, config := range map[string]string{"main": main, "rescue": rescue} {
+		s.setup(name, config)
+		s.dropIn(name, "test", "[Service]\nEnvironment=GORACE=atexit_sleep_ms=0\nRestartSec=2s\n")
 		s.cli("--profile", name, "gateway", "install")
 		s.cli("--profile", name, "gateway", "start")
 	}
@@ -60,7 +61,7 @@ func (s scene) systemctl(args ...string) {
 
 // underSystemd lets main crash, hang, and fail until systemd gives it up.
 func underSystemd(s scene) {
-	s = s.services()
+	s = s.services("{}\n", "{}\n")
 	ofMain := s.incidents("rescue")
 	last := ""
 	over := func(what string) msg.Incident {
@@ -120,7 +121,7 @@ func underSystemd(s scene) {
 // bothDownAndOneBack wants that a rescue which finds main dead as it comes back
 // gives main time to come back too.
 func bothDownAndOneBack(s scene) {
-	s = s.services()
+	s = s.services("{}\n", "{}\n")
 	s.dropIn("main", "once", "[Service]\nRestart=no\n")
 	ofMain := s.incidents("rescue")
 	main, rescue := s.pid("main"), s.pid("rescue")

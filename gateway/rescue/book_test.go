@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"clawdbot/bus/msg"
 	"clawdbot/profile/store"
@@ -59,6 +60,17 @@ func TestIncidentsAreKeptAndFound(t *testing.T) {
 		i, err := b.find(id)
 		if got := i.ID + fmt.Sprint(err); !strings.HasPrefix(got, want) {
 			t.Errorf("%q: %s, %v", id, i.ID, err)
+		}
+	}
+}
+
+// TestIncidentsSortByTime also of different peers, within one second.
+func TestIncidentsSortByTime(t *testing.T) {
+	for n := range 999 {
+		now := noon.Add(time.Duration(n) * time.Millisecond)
+		first, second := incidentID("work", now), incidentID("main", now.Add(time.Millisecond))
+		if first >= second {
+			t.Fatalf("%s is later than %s", first, second)
 		}
 	}
 }

@@ -59,6 +59,7 @@ type plight struct {
 	exit     *msg.Exit
 	running  uint64 // the generation that failed, 0 when not known
 	lastGood uint64 // 0 when there is none, or it is not known
+	learning bool   // what is known of its end is being collected
 	failures []failure
 	repairs  []repair
 	began    time.Time // when this observer began
@@ -110,7 +111,7 @@ func (p plight) hands(now time.Time) string {
 		return fmt.Sprintf("this observer began a moment ago: it has %s to come by itself", peerGrace)
 	case p.manager == "":
 		return "no service manager keeps it: install it as a service, or run it by clawdbot up"
-	case len(p.failures) == 0 || p.last().cause == "":
+	case p.learning || len(p.failures) == 0 || p.last().cause == "":
 		return "what is known of its end is being collected"
 	case len(p.repairs) > 0 && now.Sub(p.lastRepair().at) < settleFor && !p.last().at.After(p.lastRepair().at):
 		return fmt.Sprintf("%s was done a moment ago", p.lastRepair().what)
@@ -141,10 +142,10 @@ func (p plight) remedy(now time.Time) decision {
 		return decision{do: generation, generation: p.lastGood, why: "it refuses its configuration, so starting it as it is would be no use"}
 	case rung == 1:
 		return decision{do: restart, why: again}
-	case rung == 2 && other:
-		return decision{do: generation, generation: p.lastGood, why: again}
 	case p.last().served >= quickly:
 		return decision{do: restart, why: again + ", but served in between"}
+	case rung == 2 && other:
+		return decision{do: generation, generation: p.lastGood, why: again}
 	case rung == 2:
 		return decision{do: restart, why: again + ", and there is no other generation that was good"}
 	case rung == 3:

@@ -56,6 +56,7 @@ func TestDecide(t *testing.T) {
 		"back":                  {crashed, func(p *plight) { p.verdict = msg.VerdictOK }, leave, false, 0, "it is ok"},
 		"without a manager":     {crashed, func(p *plight) { p.manager = "" }, leave, false, 0, "clawdbot up"},
 		"with evidence to come": {crashed, func(p *plight) { p.failures[0].cause = "" }, leave, false, 0, "being collected"},
+		"with more to come":     {crashed, func(p *plight) { p.learning = true }, leave, false, 0, "being collected"},
 		"its port is another's": {crashed, func(p *plight) { p.foreign = "port 18789 is held by nginx (pid 7)" }, leave, false, 0, "nginx"},
 		"never seen":            {crashed, func(p *plight) { p.seen, p.began = false, ago(9*time.Second) }, leave, false, 0, "this observer began a moment ago"},
 		"never seen in 10 s":    {crashed, func(p *plight) { p.seen, p.began = false, ago(11*time.Second) }, restart, false, 0, "does not run"},
@@ -76,6 +77,7 @@ func TestDecide(t *testing.T) {
 		"in another way":               {func() plight { return again(2) }, func(p *plight) { p.failures[0].cause = "hang" }, restart, false, 0, "does not run"},
 		"no good one is known":         {func() plight { return again(2) }, func(p *plight) { p.lastGood = 0 }, restart, false, 0, "no other generation"},
 		"the good one failed":          {func() plight { return again(2) }, func(p *plight) { p.running = 7 }, restart, false, 0, "no other generation"},
+		"a second time, much later":    {func() plight { return again(2) }, func(p *plight) { p.failures[1].served = time.Minute }, restart, false, 0, "served in between"},
 		"a second time, restart only":  {func() plight { return again(2) }, func(p *plight) { p.policy = config.PolicyRestart }, restart, false, 0, "2 times"},
 
 		"a third time":           {func() plight { return again(3) }, nil, safeMode, false, 0, "3 times"},

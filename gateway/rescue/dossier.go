@@ -42,7 +42,8 @@ type dossier struct {
 	custody   custody
 	asking    bool
 	asked     time.Time
-	explained string // what it runs in place of its file, as an incident that is closed tells
+	gaveUp    time.Time // when the manager was first heard to have given it up
+	explained string    // what it runs in place of its file, as an incident that is closed tells
 }
 
 // Hold keeps an observer from repairing a peer until it is resumed.
@@ -119,7 +120,7 @@ func (d *dossier) plight(t *track) plight {
 	p := plight{
 		verdict: t.peer.Verdict, busy: d.busy, manager: d.peer.Manager, spared: d.custody.stopped, gaveUp: d.custody.gaveUp,
 		lives: t.peer.Verdict == msg.VerdictHung, seen: t.beat.Boot != "", exit: d.evidence.Exit,
-		failures: d.failures, repairs: d.repairs,
+		failures: d.failures, repairs: d.repairs, learning: d.gathering,
 	}
 	if d.hold != nil {
 		p.held = d.hold.Reason

@@ -106,7 +106,7 @@ func (s *Server) open(ctx context.Context, d *dossier, t *track, tr trouble, now
 func incidentID(peer string, now time.Time) string {
 	var tail [2]byte
 	_, _ = rand.Read(tail[:]) // never fails, see crypto/rand
-	return now.UTC().Format("20060102-150405-") + peer + "-" + hex.EncodeToString(tail[:])
+	return now.UTC().Format("20060102-150405.000-") + peer + "-" + hex.EncodeToString(tail[:])
 }
 
 // count notes how the peer is judged, and a process that failed, once.
@@ -188,7 +188,7 @@ func (s *Server) learn(d *dossier, e Evidence, cause string, now time.Time) {
 		i.Config = e.Config
 	}
 	i.Stacks = orElse(e.Stacks, i.Stacks)
-	i.Kind = classify(i.Kind, e, d.custody.gaveUp, d.alike())
+	d.classify()
 	i.Summary = summary(d.what, e)
 	s.save(i)
 	if first {
@@ -203,6 +203,15 @@ func (e Evidence) sentences() []string {
 		list = append(list, "not known: "+note)
 	}
 	return list
+}
+
+// classify names the kind of the open incident by all that is known of it.
+func (d *dossier) classify() {
+	n := d.alike()
+	if exit := d.evidence.Exit; d.custody.gaveUp && exit != nil {
+		n = max(n, exit.Restart)
+	}
+	d.incident.Kind = classify(d.incident.Kind, d.evidence, d.custody.gaveUp, n)
 }
 
 // alike counts the failures of the last one's cause.

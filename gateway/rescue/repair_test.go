@@ -56,6 +56,27 @@ func TestCrashIsRepaired(t *testing.T) {
 	}
 }
 
+// TestWhatMadeTheManagerGiveUp: after a crash main refuses to start, which nobody
+// sees but its manager.
+func TestWhatMadeTheManagerGiveUp(t *testing.T) {
+	t.Parallel()
+	c := newCrew(t)
+	c.manager.State, c.manager.SubState = "activating", "auto-restart"
+	c.mustLive()
+	c.watch()
+	c.verdict(msg.VerdictOK)
+	c.kill()
+	c.next("systemd starts it again by itself")
+	c.set(func() {
+		c.manager.State, c.manager.SubState, c.manager.Result = "failed", "failed", "exit-code"
+		c.evidence.Exit = &msg.Exit{Manager: "systemd", State: "failed", Status: 78, Restart: 1}
+	})
+	i := c.resolved()
+	if i.Kind != msg.KindBadConfig || i.Exit.Status != 78 || i.Fingerprint != "crash, exit status 78" || whats(i) != "restart" {
+		t.Errorf("%s, exit %+v, %s, %s", i.Kind, i.Exit, i.Fingerprint, whats(i))
+	}
+}
+
 // TestManagerIsLeftToItsWork: what a service manager starts again by itself within
 // its grace needs no repair.
 func TestManagerIsLeftToItsWork(t *testing.T) {

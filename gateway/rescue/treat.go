@@ -27,7 +27,8 @@ const (
 // treat decides what to do about a peer that does not serve, and does it.
 func (s *Server) treat(ctx context.Context, d *dossier, t *track, now time.Time) {
 	s.askManager(ctx, d, now)
-	if len(d.evidence.Foreign) > 0 && now.Sub(d.gathered) >= d.pace(foreignEvery, now) && fatal(t.peer.Verdict) {
+	stolen := len(d.evidence.Foreign) > 0 && now.Sub(d.gathered) >= d.pace(foreignEvery, now)
+	if fatal(t.peer.Verdict) && (stolen || d.gathered.Before(d.gaveUp)) { // what made the manager give up may be another end than the first
 		s.gather(ctx, d, t, now)
 	}
 	if n := len(d.failures); n > 0 && d.failures[n-1].cause == "" && now.Sub(d.failures[n-1].at) > 2*evidenceDeadline {
@@ -124,8 +125,9 @@ func (s *Server) hearManager(d *dossier, status service.Status, err error, now t
 	case d.custody == before, d.custody == custody{}:
 		return
 	case d.custody.gaveUp:
+		d.gaveUp = now
 		d.note(now, fmt.Sprintf("%s does not start it again: %s", managerName(string(status.Manager)), orElse(status.Result, status.State)))
-		d.incident.Kind = classify(d.incident.Kind, d.evidence, true, max(d.alike(), status.Restarts))
+		d.classify()
 	default:
 		d.note(now, d.custody.stopped)
 	}

@@ -51,7 +51,7 @@ func (g Generations) Choose(loaded *Loaded, loadErr error, d *Directive, o Optio
 	}
 	choice := choose(loaded, loadErr, d, past, o)
 	if choice.Source == FromFallback && d.against(loaded) {
-		if bad, ok := newestOf(past, d.BadHash); ok && bad.Verdict != Bad {
+		if bad, ok := newestOf(past, Generation{Hash: loaded.Hash, Env: loaded.Env}); ok && bad.Verdict != Bad {
 			_, err = g.Mark(bad.N, Bad, d.sentence())
 		}
 	}
@@ -74,7 +74,7 @@ func choose(loaded *Loaded, loadErr error, d *Directive, past []Generation, o Op
 	case !loaded.Exists && hasGood && len(good.Files) > 0:
 		reason = fmt.Sprintf("%s is missing; write {} to it to begin with the defaults", name)
 	default:
-		if bad, ok := newestOf(past, loaded.Hash); ok && bad.Verdict == Bad {
+		if bad, ok := newestOf(past, Generation{Hash: loaded.Hash, Env: loaded.Env}); ok && bad.Verdict == Bad {
 			reason = fmt.Sprintf("%s is %s, which is bad: %s; edit it, or try it again with config apply", name, bad, bad.Reason)
 		}
 	}
@@ -136,5 +136,8 @@ func (f fallback) safeMode() Choice {
 func (f fallback) choice(s Source, l *Loaded, n uint64, reason string) Choice {
 	c := Choice{Source: s, Loaded: l, Generation: n, Reason: reason}
 	l.Config, c.Tightened = Tighten(l.Config, f.file)
+	if s == FromSafeMode { // it has nothing of the user's that could be weaker
+		c.Tightened = nil
+	}
 	return c
 }

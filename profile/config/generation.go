@@ -21,7 +21,7 @@ const (
 	Probation Verdict = "probation"
 	Good      Verdict = "good"
 	Bad       Verdict = "bad"     // it ran and failed
-	Refused   Verdict = "refused" // it never ran
+	Refused   Verdict = "refused" // it never ran, or not long enough to tell
 )
 
 // Generation is one config that ran, with everything needed to run it again but the environment:
@@ -29,6 +29,7 @@ const (
 type Generation struct {
 	N       uint64    `json:"n"` // from 1
 	Hash    string    `json:"hash"`
+	Env     string    `json:"env,omitempty"` // as Loaded.Env: another .env file makes another generation
 	Path    string    `json:"path"`  // of the root file
 	Files   []File    `json:"files"` // the root file, then its includes; none when there was no file
 	Time    time.Time `json:"time"`  // when it first ran
@@ -69,11 +70,16 @@ func NewGenerations(s *store.Store) Generations {
 }
 
 // Record remembers a config that is about to run, on probation. When it equals the one that ran
-// last it is that generation, with the verdict it has.
+// last it is that generation, with the verdict it has. One that was good before is good again: what
+// is wrong now is not its fault.
 func (g Generations) Record(l *Loaded, source Source, now time.Time) (Generation, error) {
-	return g.remember(generationOf(l, source, now), func(list []Generation) (Generation, bool) {
+	one := generationOf(l, source, now)
+	return g.remember(&one, func(list []Generation) (Generation, bool) {
+		if before, ok := newestOf(list, one); ok && before.Verdict == Good {
+			one.Verdict = Good
+		}
 		last, ok := latest(list)
-		return last, ok && last.Hash == l.Hash
+		return last, ok && last.same(one)
 	})
 }
 
@@ -85,15 +91,15 @@ func (g Generations) Keep(l *Loaded, reason string, now time.Time) (Generation, 
 	}
 	kept := generationOf(l, FromFile, now)
 	kept.Verdict, kept.Reason = Refused, reason
-	return g.remember(kept, func(list []Generation) (Generation, bool) { return newestOf(list, l.Hash) })
+	return g.remember(&kept, func(list []Generation) (Generation, bool) { return newestOf(list, kept) })
 }
 
 func generationOf(l *Loaded, source Source, now time.Time) Generation {
-	return Generation{Hash: l.Hash, Path: l.Path, Files: l.sources, Time: now.UTC(), Source: source, Verdict: Probation}
+	return Generation{Hash: l.Hash, Env: l.Env, Path: l.Path, Files: l.sources, Time: now.UTC(), Source: source, Verdict: Probation}
 }
 
 // remember appends a generation, unless it is there already.
-func (g Generations) remember(one Generation, there func([]Generation) (Generation, bool)) (Generation, error) {
+func (g Generations) remember(one *Generation, there func([]Generation) (Generation, bool)) (Generation, error) {
 	err := g.store.Update(func(tx *store.Tx) error {
 		log := g.log.With(tx)
 		list, err := collect(log)
@@ -101,15 +107,15 @@ func (g Generations) remember(one Generation, there func([]Generation) (Generati
 			return err
 		}
 		if before, ok := there(list); ok {
-			one = before
+			*one = before
 			return nil
 		}
-		if one.N, err = log.Append(one); err != nil {
+		if one.N, err = log.Append(*one); err != nil {
 			return err
 		}
 		return trim(log, list)
 	})
-	return one, err
+	return *one, err
 }
 
 // trim forgets old generations, but none from the last good one on.
@@ -142,10 +148,10 @@ func (g Generations) Mark(n uint64, verdict Verdict, reason string) (Generation,
 // Retry puts a generation back on probation, for an operator who asks for it although it was bad.
 func (g Generations) Retry(n uint64) (Generation, error) { return g.Mark(n, Probation, "") }
 
-// Bad is the newest generation with the hash if it is a bad one. It is not tried again by itself.
-func (g Generations) Bad(hash string) (Generation, bool, error) {
+// Bad is the newest generation that equals the config if it is a bad one. It is not tried again by itself.
+func (g Generations) Bad(l *Loaded) (Generation, bool, error) {
 	list, err := g.List()
-	found, ok := newestOf(list, hash)
+	found, ok := newestOf(list, Generation{Hash: l.Hash, Env: l.Env})
 	return found, ok && found.Verdict == Bad, err
 }
 
@@ -202,17 +208,20 @@ func latest(list []Generation) (Generation, bool) {
 // lastGood is the newest good generation whose text did not turn out bad later.
 func lastGood(list []Generation) (Generation, bool) {
 	for _, g := range slices.Backward(list) {
-		if newest, _ := newestOf(list, g.Hash); g.Verdict == Good && newest.Verdict != Bad {
+		if newest, _ := newestOf(list, g); g.Verdict == Good && newest.Verdict != Bad {
 			return g, true
 		}
 	}
 	return Generation{}, false
 }
 
-// newestOf is the newest generation with the hash that ran, else one that was kept.
-func newestOf(list []Generation, hash string) (found Generation, ok bool) {
+// same says whether two generations are the same config.
+func (g Generation) same(other Generation) bool { return g.Hash == other.Hash && g.Env == other.Env }
+
+// newestOf is the newest generation that is the same as one and ran, else one that was kept.
+func newestOf(list []Generation, one Generation) (found Generation, ok bool) {
 	for _, g := range list {
-		if g.Hash == hash && (!ok || g.Verdict != Refused) {
+		if g.same(one) && (!ok || g.Verdict != Refused) {
 			found, ok = g, true
 		}
 	}

@@ -153,7 +153,7 @@ func TestCrashed(t *testing.T) {
 	k := newKit(t)
 	crashed := func(after time.Duration) (Generation, bool) {
 		t.Helper()
-		g, found, err := k.Crashed(noon.Add(after))
+		g, found, err := k.Crashed(noon.Add(after), "")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -214,10 +214,10 @@ func TestCrashed(t *testing.T) {
 func TestBadAndRetry(t *testing.T) {
 	k := newKit(t)
 	one, two := k.record("{}", Good), k.record("{bus: {}}", Bad)
-	if g, bad, err := k.Bad(two.Hash); !bad || g.N != two.N || err != nil {
+	if g, bad, err := k.Bad(&Loaded{Hash: two.Hash}); !bad || g.N != two.N || err != nil {
 		t.Errorf("got %+v, %v, %v", g, bad, err)
 	}
-	if _, bad, err := k.Bad(one.Hash); bad || err != nil {
+	if _, bad, err := k.Bad(&Loaded{Hash: one.Hash}); bad || err != nil {
 		t.Errorf("a good one is bad: %v", err)
 	}
 	if again := k.record("{bus: {}}", Probation); again.N != two.N || again.Verdict != Bad {
@@ -226,7 +226,7 @@ func TestBadAndRetry(t *testing.T) {
 	if g, err := k.Retry(two.N); err != nil || g.Verdict != Probation || g.Reason != "" {
 		t.Errorf("got %+v, %v", g, err)
 	}
-	if _, bad, err := k.Bad(two.Hash); bad || err != nil {
+	if _, bad, err := k.Bad(&Loaded{Hash: two.Hash}); bad || err != nil {
 		t.Errorf("bad after a retry: %v", err)
 	}
 	// What turned out bad later is not good any more, what was good before it is.
@@ -273,5 +273,58 @@ func TestKeep(t *testing.T) {
 	}
 	if g := k.record("{bus: {}}", Probation); g.Verdict != Probation || g.N != 4 {
 		t.Errorf("got %+v", g)
+	}
+}
+
+// TestGoodTextIsGoodAgain: who goes back to a config that was good must not find
+// it condemned for what is wrong today.
+func TestGoodTextIsGoodAgain(t *testing.T) {
+	k := newKit(t)
+	k.record("{}", Good)
+	k.record("{bus: {}}", Bad)
+	if g := k.record("{}", Good); g.N != 3 || g.Verdict != Good {
+		t.Errorf("got %+v", g)
+	}
+}
+
+// TestOtherEnvFileIsAnotherGeneration: the text is the same, what it means is not.
+func TestOtherEnvFileIsAnotherGeneration(t *testing.T) {
+	dir := t.TempDir()
+	o := Options{Path: filepath.Join(dir, "clawdbot.json"), DotEnv: filepath.Join(dir, ".env")}
+	kept := openStore(t, filepath.Join(dir, "store"))
+	t.Cleanup(func() { _ = kept.Close() })
+	g := NewGenerations(kept)
+	write := func(path, text string) {
+		t.Helper()
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(o.Path, "{logging: {level: '${LEVEL}'}}")
+	write(o.DotEnv, "LEVEL=info")
+	one, err := g.Record(mustLoad(t, o), FromFile, noon)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := g.Mark(one.N, Good, ""); err != nil {
+		t.Fatal(err)
+	}
+	write(o.DotEnv, "LEVEL=debug")
+	two, err := g.Record(mustLoad(t, o), FromFile, noon)
+	if err != nil || two.N == one.N || two.Verdict != Probation {
+		t.Fatalf("got %+v, %v", two, err)
+	}
+	if _, err := g.Mark(two.N, Bad, "sick"); err != nil {
+		t.Fatal(err)
+	}
+	if good, err := g.LastGood(); err != nil || good.N != one.N {
+		t.Errorf("the last good one is %+v, %v", good, err)
+	}
+	if _, bad, err := g.Bad(mustLoad(t, o)); !bad || err != nil {
+		t.Errorf("not bad: %v", err)
+	}
+	write(o.DotEnv, "LEVEL=info")
+	if _, bad, err := g.Bad(mustLoad(t, o)); bad || err != nil {
+		t.Errorf("bad with the .env file of before: %v", err)
 	}
 }

@@ -51,8 +51,9 @@ func (g Generations) forget(tx *store.Tx) error {
 
 // Crashed says whether the life before this one ended without End while its generation was on probation.
 // That generation is bad then, if there is a good one to run instead; else it stays on
-// probation, as the best there is. A second call finds nothing: a start calls it once.
-func (g Generations) Crashed(now time.Time) (crashed Generation, found bool, err error) {
+// probation, as the best there is. A second call finds nothing: a start calls it once. The life named
+// earlier did not crash: it was of this process, which restarts.
+func (g Generations) Crashed(now time.Time, earlier string) (crashed Generation, found bool, err error) {
 	err = g.store.Update(func(tx *store.Tx) error {
 		last, err := g.lives.With(tx).Get(lifeKey)
 		if errors.Is(err, store.ErrNotFound) {
@@ -61,7 +62,7 @@ func (g Generations) Crashed(now time.Time) (crashed Generation, found bool, err
 		if err == nil {
 			err = g.forget(tx)
 		}
-		if err != nil {
+		if err != nil || last.Boot == earlier {
 			return err
 		}
 		list, err := collect(g.log.With(tx))

@@ -32,6 +32,7 @@ type Loaded struct {
 	Path     string
 	Text     []byte         // the root file as read
 	Hash     string         // SHA-256, hex, of the root file and its includes
+	Env      string         // SHA-256, hex, of the .env file; "" when there is none
 	Files    []string       // the root file and its includes, in the order read
 	Tree     map[string]any // the values as written, after $include and ${VAR}, without defaults
 	Issues   []Issue        // what refuses it; then Config is zero
@@ -65,14 +66,14 @@ func load(o Options, read func(path string) ([]byte, error)) (*Loaded, error) {
 	o.Path = filepath.Clean(o.Path)
 	root, err := read(o.Path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return &Loaded{Config: Default(), Path: o.Path, Hash: hash(o.Path, nil), Tree: map[string]any{}}, nil
+		return &Loaded{Config: Default(), Path: o.Path, Hash: hash(o.Path, nil), Env: sum(o.DotEnv), Tree: map[string]any{}}, nil
 	}
 	if err != nil {
 		return nil, err
 	}
 	r := &resolver{read: read, files: []File{{o.Path, root}}}
 	env := newEnvironment(o, &r.report)
-	l := &Loaded{Path: o.Path, Text: root, Exists: true}
+	l := &Loaded{Path: o.Path, Env: sum(o.DotEnv), Text: root, Exists: true}
 	cfg := Default()
 	if tree := r.root(root); tree != nil {
 		r.substitute(tree, env)
@@ -112,6 +113,15 @@ func ReadFile(path string) ([]byte, error) {
 		return nil, fmt.Errorf("%s is larger than %d MiB", path, maxFile>>20)
 	}
 	return io.ReadAll(io.LimitReader(f, maxFile))
+}
+
+// sum tells one text of the .env file from another.
+func sum(dotEnv string) string {
+	text, err := ReadFile(dotEnv)
+	if err != nil { // there is none, or load tells why it cannot be read
+		return ""
+	}
+	return fmt.Sprintf("%x", sha256.Sum256(text))
 }
 
 // hash covers all files; for a file without includes it is what sha256sum prints. Includes count

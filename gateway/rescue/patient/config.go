@@ -56,7 +56,9 @@ func peekGenerations(p profile.Profile) ([]config.Generation, error) {
 
 // Compare tells what a gateway ran last, as far as its generations tell, and how
 // the file as it is now differs from the last good one, and the file's hash, ""
-// when it cannot be read. The generations come the oldest first.
+// when it cannot be read. The last good one is another than the file, when there
+// is one: what a gateway that fails on its file can go back to. The generations
+// come the oldest first.
 func Compare(p profile.Profile, list []config.Generation) (state msg.ConfigState, hash string) {
 	loaded, err := LoadConfig(p)
 	state.Issues = issues(err)
@@ -70,7 +72,7 @@ func Compare(p profile.Profile, list []config.Generation) (state msg.ConfigState
 	var good config.Generation
 	for _, g := range list {
 		switch {
-		case g.Verdict == config.Good:
+		case g.Verdict == config.Good && (g.Hash != loaded.Hash || good.N == 0):
 			good, state.LastGood = g, g.N
 		case g.Verdict == config.Bad && g.Hash == loaded.Hash:
 			state.Issues = append(state.Issues, fmt.Sprintf("%s is generation %d, which is bad: %s", name, g.N, g.Reason))

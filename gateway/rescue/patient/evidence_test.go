@@ -66,6 +66,29 @@ func TestEvidenceOfADeadPeerWithABrokenConfig(t *testing.T) {
 	}
 }
 
+// TestWhatToGoBackTo is another generation than the file, which had proven itself
+// too, and before it what came of the file that is there again.
+func TestWhatToGoBackTo(t *testing.T) {
+	w := newWard(t)
+	for n, tt := range []struct {
+		text string
+		want uint64
+		diff string
+	}{
+		{"{}", 1, ""},
+		{"{logging: {level: 'debug'}}", 1, "+{logging"},
+		{"{logging: {level: 'warn'}}", 2, "+{logging: {level: 'warn'}}"},
+		{"{}", 3, "+{}"},
+	} {
+		w.configure(tt.text)
+		w.remember(config.Good, "")
+		c := w.hands.Evidence(t.Context(), w.peer, time.Now()).Config
+		if c.Generation != uint64(n+1) || c.LastGood != tt.want || !strings.Contains(c.Diff, tt.diff) {
+			t.Errorf("%s: generation %d, last good %d, difference %q", tt.text, c.Generation, c.LastGood, c.Diff)
+		}
+	}
+}
+
 func TestEvidenceWhereNothingIs(t *testing.T) {
 	w := newWard(t)
 	e := w.hands.Evidence(t.Context(), w.peer, time.Now())

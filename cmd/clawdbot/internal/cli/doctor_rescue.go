@@ -68,17 +68,18 @@ func (s *patient) incident(observer profile.Profile, i frame.Incident, open int)
 	return f
 }
 
-// checkPeers tells of peers that nobody repairs, for no reason that somebody chose.
+// checkPeers tells of peers that run and that nobody can start again.
 func (s *patient) checkPeers(context.Context) []finding {
 	var found []finding
 	known, _ := s.Known()
 	for _, peer := range s.view.report.Peers {
 		for _, i := range known {
-			if i.Bus != peer.Profile || peer.Policy == "" || peer.Managed {
+			runs := peer.Verdict != msg.VerdictUnknown && peer.Verdict != msg.VerdictStopped
+			if i.Bus != peer.Profile || !runs || peer.Policy == "" || peer.Managed {
 				continue
 			}
 			found = append(found, finding{
-				Severity: note, Text: fmt.Sprintf("nobody starts peer %s again when it fails: it runs in a terminal, so the policy is %s", peer.Profile, peer.Policy),
+				Severity: note, Text: fmt.Sprintf("nobody starts peer %s again when it fails: it runs in a terminal (policy %s)", peer.Profile, peer.Policy),
 				Try: profile.Profile{Name: i.Profile}.Command("gateway install") + ", or clawdbot up " + i.Profile,
 			})
 		}

@@ -30,9 +30,10 @@ func (a *app) printIncidents(p profile.Profile, list []msg.Incident) {
 		a.printTestimonies(testimonies(p)) // who failed most likely asks in vain
 		return
 	}
-	pen, roomy := a.pen(a.Out), a.columns() >= 96
+	const roomy = 96 // columns, for the longest words
+	pen, narrow := a.pen(a.Out), a.columns() < roomy
 	row := func(id, when string, rest ...string) []string {
-		if !roomy { // the id tells the time as well
+		if narrow { // the id tells the time as well
 			return append([]string{id}, rest...)
 		}
 		return append([]string{id, when}, rest...)
@@ -50,7 +51,7 @@ func (a *app) printIncidents(p profile.Profile, list []msg.Incident) {
 	t.print(&rows)
 	n := -1
 	for line := range strings.Lines(rows.String()) {
-		a.printf("%s", line)
+		a.printf("%s\n", a.fitted(strings.TrimSuffix(line, "\n"), 0))
 		if n >= 0 {
 			a.printf("  %s\n", pen.dim(a.fitted(printable(list[n].Summary), 2)))
 		}

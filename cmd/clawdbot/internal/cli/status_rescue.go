@@ -60,8 +60,8 @@ func (s sighting) care(peer string) peerCare {
 
 func (s sighting) openIncidents() incidentStatus {
 	st := countIncidents(s.incidents.Incidents)
-	if st.Open = s.health.Incidents.Open; st.Open > 0 {
-		st.Newest = s.health.Incidents.Newest
+	if open := s.health.Incidents; open.Newest != nil {
+		st.Open, st.Newest = open.Open, open.Newest
 	}
 	return st
 }

@@ -16,6 +16,7 @@ import (
 	"clawdbot/cmd/clawdbot/internal/console"
 	"clawdbot/cmd/clawdbot/internal/setup"
 	"clawdbot/profile"
+	"clawdbot/profile/config"
 	"clawdbot/profile/proc"
 	"clawdbot/profile/service"
 )
@@ -23,8 +24,8 @@ import (
 func newUpCmd(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use: "up [PROFILE ...]", Short: "Run several gateways together, with one log", GroupID: groupStart,
-		Long: `Runs the gateways of the profiles, main and rescue when none is named, each
-as a process of its own. Profiles that are missing are set up. A gateway that
+		Long: `Runs the gateways of the profiles, main (or the unnamed one) and rescue when none
+is named, each as a process of its own. Profiles that are missing are set up. A gateway that
 crashes is started again, up to ten times in a minute; one that was asked to
 stop is not. "clawdbot gateway start" starts it again, as does a gateway that
 watches it. Ctrl-C stops all of them.
@@ -34,7 +35,7 @@ This is for a terminal, a container or a host without a service manager;
 		Example: "  clawdbot up\n  clawdbot up main rescue",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				args = []string{"main", "rescue"}
+				args = []string{a.mainProfile(), "rescue"}
 			}
 			return runUp(cmd.Context(), a, args)
 		},
@@ -186,6 +187,19 @@ func (f *fleet) Restart(ctx context.Context, name string) error {
 	return f.member(name).tell(ctx, toRestart)
 }
 
+// mainProfile is the profile that is main on the bus: the unnamed one where only
+// that one is set up.
+func (a *app) mainProfile() string {
+	for _, name := range []string{"main", profile.Default} {
+		if p, err := profile.Resolve(profile.Flags{Profile: name}, a.env); err == nil {
+			if _, err := os.Stat(p.ConfigPath); err == nil {
+				return name
+			}
+		}
+	}
+	return "main"
+}
+
 // fleetProfiles resolves the names and sets up what is missing.
 func (a *app) fleetProfiles(names []string) ([]profile.Profile, error) {
 	var list []profile.Profile
@@ -203,6 +217,11 @@ func (a *app) fleetProfiles(names []string) ([]profile.Profile, error) {
 	}
 	for _, p := range list {
 		res, err := setup.Run(p, setup.Options{})
+		var invalid *config.Error
+		if errors.As(err, &invalid) { // the gateway knows what to run instead
+			a.warn(fmt.Sprintf("profile %s: %v", p.Name, err))
+			continue
+		}
 		if err != nil {
 			return nil, fmt.Errorf("profile %s: %w", p.Name, err)
 		}

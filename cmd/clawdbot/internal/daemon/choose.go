@@ -12,34 +12,31 @@ import (
 	"clawdbot/profile/config"
 )
 
-// trial is what a restart inside the process hands on to the next start.
+// trial is what a life of the gateway hands on to the next one.
 type trial struct {
 	loaded *config.Loaded // to run instead of the file, as it was applied by hand
 	need   time.Duration  // its probation; 0 means probationTime
 	failed *failure       // what the gateway could not do, so that it does something else
 	safe   bool           // nothing else than safe mode is left
 	space  time.Duration  // how long the earlier life waited for space on the disk
+	notes  []string       // for the log
 }
 
 // failure is a config that the gateway could not start with, or not stay well.
 type failure struct {
 	loaded *config.Loaded
 	err    error
+	bad    bool // the config is to blame, and not what may have passed at the next start
 }
 
-// restartError ends a life of the gateway for another one in the same process.
-type restartError struct {
-	trial trial
-	why   string
-}
-
-func (e *restartError) Error() string { return "restarting: " + e.why }
+// restart is another life of the gateway in the same process.
+type restart struct{ trial trial }
 
 // chooseConfig takes what a directive asks for, else the file, else the last
 // good generation, else safe mode.
 func (d *daemon) chooseConfig(context.Context) error {
 	gens := config.NewGenerations(d.store)
-	crashed, did, err := gens.Crashed(time.Now())
+	crashed, did, err := gens.Crashed(time.Now(), d.earlier)
 	if err != nil {
 		return err
 	}
@@ -48,7 +45,7 @@ func (d *daemon) chooseConfig(context.Context) error {
 	}
 	loaded, loadErr := d.Profile.Load()
 	if loaded != nil {
-		d.fileMark = d.mark(loaded)
+		d.fileMark = mark(loaded)
 	}
 	if d.trial.loaded != nil {
 		loaded, loadErr = d.trial.loaded, nil
@@ -108,7 +105,8 @@ func (d *daemon) directors(gens config.Generations, loaded *config.Loaded, loadE
 	}
 	if good, err := gens.LastGood(); err == nil {
 		if l, err := config.FromGeneration(good, d.Profile.ConfigOptions()); err == nil {
-			return l.Config.Rescue.Peers
+			cfg, _ := config.Tighten(l.Config, loaded)
+			return cfg.Rescue.Peers
 		}
 	}
 	return nil
@@ -148,31 +146,30 @@ func (d *daemon) endGeneration() error {
 }
 
 // otherwise says how a start that failed goes on: on the last good generation,
-// then in safe mode. What is not the config's fault, or fails on every config,
-// ends as it began: with the first error.
-func (d *daemon) otherwise(err error) error {
+// then in safe mode. It is nil for what is not the config's fault, for what fails
+// on every config, and for a first config, whose owner sits before the terminal.
+func (d *daemon) otherwise(err error) *restart {
 	s := d.settings()
-	if s.choice.Loaded == nil || d.store == nil || d.log == nil { // it failed before the config
-		return err
+	if s.choice.Loaded == nil || d.trial.safe { // it failed before the config, or on none
+		return nil
 	}
-	var refused *StartError
-	switch {
-	case d.trial.safe:
-		return d.trial.failed.err
-	case d.trial.failed != nil && errors.As(err, &refused) && refused.Config && isConfig(d.trial.failed.err):
-		d.log.Error("the last good generation does not start either", "err", err)
-		return &restartError{trial{failed: d.trial.failed, safe: true}, "in safe mode"}
-	case d.trial.failed != nil:
-		return d.trial.failed.err
-	case s.choice.Source != config.FromFile:
-		return err
+	blame := isConfig(err)
+	if d.trial.failed != nil || s.choice.Source == config.FromFallback {
+		if !blame {
+			return nil
+		}
+		d.note(fmt.Sprintf("the last good generation does not start either: %v", err))
+		failed := d.trial.failed
+		if failed == nil {
+			failed = &failure{s.choice.Loaded, errors.New(s.choice.Reason), false}
+		}
+		return &restart{trial{failed: failed, safe: true, notes: d.notes}}
 	}
 	good, goodErr := config.NewGenerations(d.store).LastGood()
-	if goodErr != nil || good.Hash == s.choice.Loaded.Hash {
-		return err
+	if s.choice.Source != config.FromFile || goodErr != nil || good.Hash == s.choice.Loaded.Hash && good.Env == s.choice.Loaded.Env {
+		return nil
 	}
-	d.log.Error("the gateway does not start with this config", "err", err, "next", good.String())
-	return &restartError{trial{failed: &failure{s.choice.Loaded, err}}, "on the last good generation"}
+	return &restart{trial{failed: &failure{s.choice.Loaded, err, blame}, notes: d.notes}}
 }
 
 func isConfig(err error) bool {
@@ -183,7 +180,7 @@ func isConfig(err error) bool {
 // condemn marks the config that made this life run another one, now that the
 // other one runs.
 func (d *daemon) condemn() error {
-	if d.trial.failed == nil {
+	if d.trial.failed == nil || !d.trial.failed.bad {
 		return nil
 	}
 	gens := config.NewGenerations(d.store)

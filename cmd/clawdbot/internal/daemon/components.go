@@ -58,6 +58,7 @@ func (d *daemon) blueprints() []blueprint {
 // and subscribed when its constructor returns.
 func (d *daemon) buildParts(context.Context) error {
 	now := d.settings()
+	d.asking = newProber(d)
 	for _, b := range d.blueprints() {
 		p := &part{blueprint: b, d: d, orders: make(chan order), gone: make(chan struct{}), door: d.doors[b.name], built: now}
 		if !b.on(now) {
@@ -73,7 +74,6 @@ func (d *daemon) buildParts(context.Context) error {
 		}
 		d.parts = append(d.parts, p)
 	}
-	d.asking = newProber(d)
 	return nil
 }
 
@@ -84,6 +84,15 @@ func (d *daemon) part(name string) (*part, bool) {
 		return nil, false
 	}
 	return d.parts[i], true
+}
+
+// componentNames are all components, sorted.
+func (d *daemon) componentNames() []string {
+	var names []string
+	for _, b := range d.blueprints() {
+		names = append(names, b.name)
+	}
+	return names
 }
 
 // sayOff tells of a component that does not run on purpose.

@@ -49,11 +49,9 @@ func (d *daemon) componentRestart(ctx context.Context, r *bus.Request) (any, err
 		return nil, bus.Errorf(bus.CodeInvalidRequest, "%s does not run: it is switched off by the config, or this is safe mode", q.Name)
 	}
 	if last(p.name) == 1 { // the answer would not come through it
-		d.asking.heals.Go(func() {
-			if err := p.restart(context.WithoutCancel(ctx), nil); err != nil {
-				d.log.Error("restart of "+p.name, "err", err)
-			}
-		})
+		if err := p.give(ctx, p.newOrder(nil)); err != nil {
+			return nil, err
+		}
 		return map[string]any{"restarting": q.Name}, nil
 	}
 	if err := p.restart(ctx, nil); err != nil {

@@ -45,7 +45,7 @@ func (d *daemon) configGenerations(context.Context, *bus.Request) (any, error) {
 		return nil, err
 	}
 	for i := range list {
-		list[i].Files = nil
+		list[i].Files, list[i].Env = nil, ""
 	}
 	s := d.settings()
 	return map[string]any{
@@ -110,7 +110,7 @@ func (d *daemon) configApply(ctx context.Context, r *bus.Request) (any, error) {
 		return nil, bus.Errorf(bus.CodeInvalidRequest, "%v", err)
 	}
 	if file != nil && file.Hash != loaded.Hash {
-		if _, err := config.NewGenerations(d.store).Keep(file, "replaced by a config that was applied", time.Now()); err != nil {
+		if _, err := config.NewGenerations(d.store).Keep(file, "it was the file when another config was applied", time.Now()); err != nil {
 			return nil, err
 		}
 	}

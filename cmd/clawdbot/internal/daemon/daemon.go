@@ -17,6 +17,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -98,8 +99,11 @@ type daemon struct {
 	proposals chan proposal // configs to apply
 	proven    chan struct{} // closed once a config has proven itself
 	proving   sync.Once
-	started   bool // the start came to its end
-	asked     bool // to stop
+	started   bool     // the start came to its end
+	asked     bool     // to stop
+	again     *restart // another life follows this one; nil means none
+	handOver  sync.Once
+	fed       func() // ends the feeding of the watchdog between two lives
 
 	meshing sync.Mutex                  // one change of the members at a time; guards the next two
 	members bus.Members                 // as the bus has them
@@ -123,23 +127,28 @@ func Run(ctx context.Context, o Options) error { return lives(ctx, o, func(*daem
 // it starts.
 func lives(ctx context.Context, o Options, prepare func(*daemon)) error {
 	var t trial
+	fed := func() {}
+	defer func() { fed() }()
 	for earlier := ""; ; {
 		d := newDaemon(o, t)
 		d.earlier, earlier = earlier, d.boot
+		d.fed = fed
 		prepare(d)
 		err := d.run(ctx)
-		var again *restartError
-		if !errors.As(err, &again) || ctx.Err() != nil {
+		if d.again == nil || ctx.Err() != nil {
 			return err
 		}
-		t = again.trial
+		t, fed = d.again.trial, d.fed
+		if err != nil {
+			t.notes = append(t.notes, "the life before this one ended badly: "+err.Error())
+		}
 	}
 }
 
 func newDaemon(o Options, t trial) *daemon {
 	d := &daemon{
 		Options: o, trial: t, began: time.Now(), boot: randomName(), doors: map[string]*door{}, faults: make(chan error, 1),
-		proposals: make(chan proposal), proven: make(chan struct{}),
+		proposals: make(chan proposal), proven: make(chan struct{}), notes: t.notes, fed: func() {},
 	}
 	d.now.Store(&settings{})
 	return d
@@ -148,7 +157,12 @@ func newDaemon(o Options, t trial) *daemon {
 func (d *daemon) run(ctx context.Context) (err error) {
 	defer func() { err = errors.Join(err, d.unwind()) }()
 	if err := d.start(ctx); err != nil {
-		return errors.Join(d.otherwise(err), d.abandon())
+		if d.again = d.otherwise(err); d.again != nil {
+			err = nil
+		} else if refused := (*StartError)(nil); d.trial.failed != nil && errors.As(d.trial.failed.err, &refused) {
+			err = d.trial.failed.err // that is where it began
+		}
+		return errors.Join(err, d.abandon())
 	}
 	d.started = true
 	return d.serve(ctx)
@@ -229,10 +243,48 @@ func (d *daemon) ready() {
 		d.log.Warn("end the note of the start", "err", err)
 	}
 	took, port := time.Since(d.began), d.settings().ports.Gateway
-	d.log.Info("ready", "port", port, "pid", d.instance.Process.PID, "took", took.Round(time.Millisecond).String())
+	d.log.Info("ready", "port", port, "pid", os.Getpid(), "took", took.Round(time.Millisecond).String())
 	if err := d.notify.Ready(fmt.Sprintf("serving on port %d", port)); err != nil {
 		d.log.Warn("tell the service manager", "err", err)
 	}
+}
+
+// restart ends this life for another one in the same process. Peers take it for
+// a start: if the next life does not come, they look after it.
+func (d *daemon) restart(t trial, why string) {
+	d.handOver.Do(func() {
+		d.log.Info("restarting", "reason", why)
+		d.super.setPhase(msg.PhaseStarting, "restarting: "+why)
+		d.again = &restart{t}
+		d.fed = feed(d.notify)
+	})
+}
+
+// betweenLives bounds how long the service manager's watchdog is kept quiet while
+// no supervised loop turns.
+const betweenLives = time.Minute
+
+// feed keeps the watchdog quiet until it is told to stop, or betweenLives is over.
+func feed(n service.Notifier) (stop func()) {
+	every, on := n.Watchdog()
+	if !on {
+		return func() {}
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), betweenLives)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		tick := time.NewTicker(every)
+		defer tick.Stop()
+		for ctx.Err() == nil {
+			_ = n.Beat() // the manager's own deadline tells of a failure
+			select {
+			case <-ctx.Done():
+			case <-tick.C:
+			}
+		}
+	}()
+	return func() { cancel(); <-ended }
 }
 
 // stopping announces the end, so that no peer takes it for a crash.

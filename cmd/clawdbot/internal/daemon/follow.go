@@ -2,13 +2,10 @@ package daemon
 
 import (
 	"context"
-	"crypto/sha256"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
 
-	"clawdbot/bus/msg"
 	"clawdbot/profile/config"
 )
 
@@ -18,39 +15,37 @@ import (
 type follower struct {
 	*daemon
 	gens   config.Generations
-	seen   string       // mark of the files as they were looked at last
-	proven *settings    // where a rollback leads; nil before the first proof
-	result <-chan error // of the probation under way; nil when there is none
+	seen   string         // mark of the files as they were looked at last
+	base   *settings      // the last ones that were proven, where a rollback leads; nil before the first proof
+	newest *config.Loaded // the user's last word, below which a rollback must not weaken anything
+	result <-chan error   // of the probation under way; nil when there is none
 	need   time.Duration
 	told   string // the last complaint that nothing could be done about
 }
 
 // followConfig runs the follower until ctx ends or a config takes a new start.
 func (d *daemon) followConfig(ctx context.Context) error {
-	f := &follower{daemon: d, gens: config.NewGenerations(d.store), seen: d.fileMark, need: d.trial.need}
-	select {
-	case <-ctx.Done():
-		return nil
-	case <-d.super.started:
+	now := d.settings()
+	f := &follower{daemon: d, gens: config.NewGenerations(d.store), seen: d.fileMark, newest: now.choice.Loaded, need: d.trial.need}
+	if now.generation.Verdict == config.Good {
+		f.base = now
 	}
-	if err := d.condemn(); err != nil {
-		d.log.Error("generation not marked bad", "err", err)
-	}
-	if d.settings().generation.Verdict == config.Good {
-		f.proven = d.settings()
-	}
-	f.result = d.super.prove(f.probation())
+	f.prove(d.componentNames())
 	watched := f.files()
 	changed, stop := watchFiles(watched)
 	defer func() { stop() }()
 	missed := time.NewTicker(lookEvery)
 	defer missed.Stop()
+	started := d.super.started
 	var quiet <-chan time.Time // fires when no change came for gateway.reload.debounceMs
-	for {
+	for d.again == nil {
 		var err error
 		select {
 		case <-ctx.Done():
 			return nil
+		case <-started:
+			started = nil
+			err = d.condemn()
 		case <-changed:
 			quiet = time.After(time.Duration(d.config().Gateway.Reload.DebounceMs) * time.Millisecond)
 		case <-missed.C:
@@ -66,8 +61,8 @@ func (d *daemon) followConfig(ctx context.Context) error {
 			f.result = nil
 			err = f.settle(ctx, proof)
 		}
-		if again := f.again(err); again != nil {
-			return again
+		if err != nil && ctx.Err() == nil {
+			f.log.Error("config", "err", err)
 		}
 		if now := f.files(); !slices.Equal(watched, now) {
 			stop()
@@ -75,30 +70,20 @@ func (d *daemon) followConfig(ctx context.Context) error {
 			changed, stop = watchFiles(now)
 		}
 	}
+	return nil
 }
 
 // lookEvery is how late a change is seen that the system did not tell of.
 const lookEvery = 5 * time.Second
 
-// again says of an error whether the gateway has to restart; others are told.
-func (f *follower) again(err error) error {
-	var restart *restartError
-	if errors.As(err, &restart) {
-		f.log.Info("restarting", "reason", restart.why)
-		f.super.setPhase(msg.PhaseStopping, "restarting: "+restart.why)
-		return restart
+// prove begins the probation of what runs now; rebuilt are the components that
+// it gave new lives.
+func (f *follower) prove(rebuilt []string) {
+	need := f.need
+	if need == 0 {
+		need = probationTime
 	}
-	if err != nil {
-		f.log.Error("config", "err", err)
-	}
-	return nil
-}
-
-func (f *follower) probation() time.Duration {
-	if f.need == 0 {
-		return probationTime
-	}
-	return f.need
+	f.result = f.super.prove(need, rebuilt)
 }
 
 // files are those whose change may change the config.
@@ -113,20 +98,22 @@ func (f *follower) files() []string {
 }
 
 // look takes up a file that changed. What runs stays until the new one is known
-// to be usable.
+// to load.
 func (f *follower) look(ctx context.Context) error {
 	loaded, err := f.Profile.Load()
-	var invalid *config.Error
-	if err != nil && !errors.As(err, &invalid) {
-		return err
-	}
-	mark := f.mark(loaded)
-	if mark == f.seen {
+	if loaded == nil { // it cannot be read
+		if f.seen != err.Error() {
+			f.seen = err.Error()
+			f.refuse(err.Error(), nil)
+		}
 		return nil
 	}
-	f.seen = mark
-	if invalid != nil {
-		f.refuse(err.Error(), issueLines(invalid.Issues))
+	if mark(loaded) == f.seen {
+		return nil
+	}
+	f.seen, f.newest = mark(loaded), loaded
+	if err != nil {
+		f.refuse(err.Error(), issueLines(loaded.Issues))
 		return nil
 	}
 	if !loaded.Exists && f.settings().choice.Loaded.Exists {
@@ -137,7 +124,7 @@ func (f *follower) look(ctx context.Context) error {
 		f.now.Store(f.settings().with(func(s *settings) { s.refused, s.issues = "", nil }))
 		return nil
 	}
-	bad, known, err := f.gens.Bad(loaded.Hash)
+	bad, known, err := f.gens.Bad(loaded)
 	if err != nil {
 		return err
 	}
@@ -149,24 +136,20 @@ func (f *follower) look(ctx context.Context) error {
 	return f.propose(ctx, loaded, nil)
 }
 
-// mark tells one state of the config's files from another. The .env file counts,
-// though it is no part of a generation.
-func (d *daemon) mark(l *config.Loaded) string {
-	env, _ := config.ReadFile(d.Profile.DotEnv()) // one that is not there is empty
-	return fmt.Sprintf("%s %x", l.Hash, sha256.Sum256(env))
-}
+// mark tells one state of the config's files from another.
+func mark(l *config.Loaded) string { return l.Hash + " " + l.Env }
 
-// runs says whether a config is the one that runs, text and values.
+// runs says whether a config is the one that runs.
 func (f *follower) runs(l *config.Loaded) bool {
 	now := f.settings().choice
-	return now.Source == config.FromFile && now.Loaded.Hash == l.Hash && len(config.Plan(now.Loaded, l)) == 0
+	return now.Source == config.FromFile && mark(now.Loaded) == mark(l)
 }
 
 // refuse keeps what runs and tells why the file is not it.
 func (f *follower) refuse(why string, issues []string) {
 	now := f.settings()
 	next := now.with(func(s *settings) {
-		s.refused = fmt.Sprintf("the changed file is refused: %s; generation %d still runs", why, now.generation.N)
+		s.refused = fmt.Sprintf("the changed file is refused: %s; %s still runs", why, now.name())
 		s.issues = issues
 	})
 	f.now.Store(next)

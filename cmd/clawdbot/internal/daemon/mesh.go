@@ -61,6 +61,8 @@ func (d *daemon) keepEntry() error {
 	if _, err := d.Profile.Registry.Get(d.Profile.Name); err == nil {
 		return nil
 	}
+	d.meshing.Lock()
+	defer d.meshing.Unlock()
 	_, err := d.Profile.Registry.Update(func([]profile.Instance) (profile.Instance, error) { return d.instance, nil })
 	return err
 }

@@ -107,18 +107,18 @@ type part struct {
 	gone   chan struct{} // closed when run has returned
 
 	// The rest belongs to run once the gateway serves.
-	life  *life     // nil while it is off or waits to be built again
-	door  *door     // nil while it has no port
-	built *settings // what the life was built on, or shall be
-
-	mu    sync.Mutex
-	count int       // lives after the first; guarded by mu
-	up    time.Time // since when the life runs, zero while there is none; guarded by mu
+	life  *life      // nil while it is off or waits to be built again
+	door  *door      // nil while it has no port
+	mu    sync.Mutex // guards what follows, which only run writes
+	built *settings  // what the life was built on, or shall be
+	count int        // lives after the first
+	up    time.Time  // since when the life runs, zero while there is none
 }
 
 // order asks for a new life on the settings.
 type order struct {
 	settings *settings
+	heals    bool // the component is stuck, and stays so until it works
 	done     chan error
 }
 
@@ -218,7 +218,14 @@ func (p *part) run(ctx context.Context) error {
 			return p.close()
 		case o := <-p.orders:
 			again = nil
-			o.done <- p.obey(o.settings)
+			err := p.obey(o.settings)
+			if err == nil && !o.heals {
+				p.d.asking.forget(p.name)
+			}
+			o.done <- err
+			if p.life == nil && p.on(p.built) { // it failed; it is not given up
+				again, pause = time.After(pause), min(2*pause, riseMax)
+			}
 		case <-ended:
 			if time.Since(p.upSince()) > steadyAfter {
 				pause = riseMin
@@ -263,15 +270,30 @@ func (p *part) born(l *life, door *door) {
 	p.mu.Unlock()
 }
 
+// builds notes what the present life was built on.
+func (p *part) builds(s *settings) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.built = s
+}
+
+// builtOn is what the present life was built on.
+func (p *part) builtOn() *settings {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.built
+}
+
 // obey gives the component a new life on the settings, or turns it off. When it
-// fails, the component is as it was.
+// fails, the component has its old settings, and the old life unless that had to
+// end first.
 func (p *part) obey(s *settings) error {
 	if !p.on(s) {
-		err := p.stop()
-		p.built = s
-		return errors.Join(err, p.take(nil, nil), p.d.sayOff(p.name, s))
+		p.complain(p.stop())
+		p.builds(s)
+		return errors.Join(p.take(nil, nil), p.d.sayOff(p.name, s))
 	}
-	if p.alone || p.life == nil {
+	if p.alone || p.life == nil || p.inItsOwnWay(s) {
 		return p.replace(s)
 	}
 	l, door, err := p.rise(s) // beside the old one
@@ -279,7 +301,7 @@ func (p *part) obey(s *settings) error {
 		return err
 	}
 	old := p.life
-	p.built = s
+	p.builds(s)
 	p.born(l, door)
 	p.complain(old.end())
 	return nil
@@ -289,9 +311,13 @@ func (p *part) obey(s *settings) error {
 // get another try.
 func (p *part) replace(s *settings) error {
 	p.complain(p.stop())
+	if p.inItsOwnWay(s) {
+		p.complain(p.door.Close())
+		p.door = nil
+	}
 	l, door, err := p.rise(s)
 	if err == nil {
-		p.built = s
+		p.builds(s)
 		p.born(l, door)
 		return nil
 	}
@@ -305,6 +331,17 @@ func (p *part) replace(s *settings) error {
 	}
 	p.born(back, door)
 	return err
+}
+
+// inItsOwnWay says whether the port that the settings want is the present one on
+// other addresses, which cannot be bound beside it.
+func (p *part) inItsOwnWay(s *settings) bool {
+	if p.door == nil || p.addr == nil {
+		return false
+	}
+	host, port, err := p.addr(s)
+	_, now, splitErr := net.SplitHostPort(p.door.addr)
+	return err == nil && splitErr == nil && now == strconv.Itoa(port) && p.door.addr != net.JoinHostPort(host, now)
 }
 
 func (p *part) stop() error {
@@ -347,13 +384,25 @@ func (p *part) upSince() time.Time {
 
 // restart orders a new life, on the same settings when s is nil, and waits for it.
 func (p *part) restart(ctx context.Context, s *settings) error {
-	o := order{settings: s, done: make(chan error, 1)}
-	if s == nil {
-		o.settings = p.d.settings()
+	o := p.newOrder(s)
+	if err := p.give(ctx, o); err != nil {
+		return err
 	}
+	return <-o.done // run obeys what it took
+}
+
+func (p *part) newOrder(s *settings) order {
+	if s == nil {
+		s = p.d.settings()
+	}
+	return order{settings: s, done: make(chan error, 1)}
+}
+
+// give returns when run has taken the order.
+func (p *part) give(ctx context.Context, o order) error {
 	select {
 	case p.orders <- o:
-		return <-o.done // run obeys what it took
+		return nil
 	case <-p.gone:
 		return errors.New("the gateway is stopping")
 	case <-ctx.Done():

@@ -151,10 +151,25 @@ func (pr *prober) judge(ctx context.Context, p *part, answer msg.Probe, err erro
 	}
 }
 
+// forget starts anew with a component that has another life, or none.
+func (pr *prober) forget(name string) {
+	pr.mu.Lock()
+	if s := pr.seen[name]; s != nil {
+		s.misses, s.err = 0, nil
+	}
+	pr.mu.Unlock()
+	pr.d.super.stuckFor(name, "")
+}
+
 // heal gives a stuck component a new life; the others are not touched.
 func (pr *prober) heal(ctx context.Context, p *part) {
 	pr.d.log.Warn("restarting "+p.name, "reason", "it is stuck")
-	err := p.restart(ctx, nil)
+	o := p.newOrder(nil)
+	o.heals = true
+	err := p.give(ctx, o)
+	if err == nil {
+		err = <-o.done
+	}
 	if err != nil && ctx.Err() == nil {
 		pr.d.log.Error("restart of "+p.name, "err", err)
 	}

@@ -3,6 +3,7 @@ package daemon
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -18,6 +19,9 @@ const (
 	badTime = time.Second
 	// trialTime bounds a probation beyond its own time.
 	trialTime = time.Minute
+	// lateJudge is how late a look may be for the time before it to count: the
+	// host may have been suspended.
+	lateJudge = 2 * time.Second
 )
 
 // errSuperseded is how a probation ends when another config comes in between.
@@ -26,16 +30,18 @@ var errSuperseded = errors.New("another config came in between")
 // healthTrial watches whether the components are well for long enough. Times
 // come in; it belongs to the supervisor's loop.
 type healthTrial struct {
-	need   time.Duration
-	result chan error // takes one value: nil when it is proven, else why not
+	need    time.Duration
+	rebuilt []string   // the components that the config gave new lives
+	result  chan error // takes one value: nil when it is proven, else why not
 
-	began, wellAt, badAt time.Time // zero: not yet, or not now
-	done                 bool
+	began, seen, wellAt, badAt time.Time // zero: not yet, or not now
+	excused                    []string  // components that were not well before, and that the config did not touch
+	done                       bool
 }
 
 // prove begins a probation. The result comes once.
-func (s *supervisor) prove(need time.Duration) <-chan error {
-	t := &healthTrial{need: need, result: make(chan error, 1)}
+func (s *supervisor) prove(need time.Duration, rebuilt []string) <-chan error {
+	t := &healthTrial{need: need, rebuilt: rebuilt, result: make(chan error, 1)}
 	select {
 	case s.trials <- t:
 	case <-s.ended:
@@ -51,27 +57,30 @@ func (t *healthTrial) end(err error) {
 	}
 }
 
-// judge looks at a beat and says whether the trial has come to its end. The
-// store is no part of it: a full disk is not the config's fault.
+// judge looks at a beat and says whether the trial has come to its end.
 func (t *healthTrial) judge(b msg.Beat, now time.Time) bool {
 	if t == nil {
 		return false
 	}
 	if t.began.IsZero() {
-		t.began = now
+		t.began, t.seen = now, now
+		t.excuse(b)
 	}
-	well := b.Phase == msg.PhaseReady
+	if now.Sub(t.seen) > lateJudge { // of the time in between nobody knows
+		t.wellAt, t.badAt = time.Time{}, time.Time{}
+	}
+	t.seen = now
 	var bad, waits []string
 	for _, c := range b.Components {
 		switch {
-		case c.Name == "store":
-		case c.State == msg.StateFailed, c.State == msg.StateDegraded && strings.HasPrefix(c.Detail, stuckPrefix):
+		case slices.Contains(t.excused, c.Name):
+		case ill(c):
 			bad = append(bad, c.Name+": "+c.Detail)
 		case c.State == msg.StateStarting:
 			waits = append(waits, c.Name)
 		}
 	}
-	well = well && len(bad)+len(waits) == 0
+	well := b.Phase == msg.PhaseReady && len(bad)+len(waits) == 0
 	t.wellAt, t.badAt = since(t.wellAt, well, now), since(t.badAt, len(bad) > 0, now)
 	switch {
 	case well && now.Sub(t.wellAt) >= t.need:
@@ -82,6 +91,21 @@ func (t *healthTrial) judge(b msg.Beat, now time.Time) bool {
 		t.end(fmt.Errorf("not well within %s: waits for %s", t.need+trialTime, strings.Join(append(bad, waits...), ", ")))
 	}
 	return t.done
+}
+
+// excuse leaves out what is no matter of the config: the store, and components
+// that were ill before and were not touched.
+func (t *healthTrial) excuse(b msg.Beat) {
+	t.excused = []string{"store"}
+	for _, c := range b.Components {
+		if ill(c) && !slices.Contains(t.rebuilt, c.Name) {
+			t.excused = append(t.excused, c.Name)
+		}
+	}
+}
+
+func ill(c msg.Component) bool {
+	return c.State == msg.StateFailed || c.State == msg.StateDegraded && strings.HasPrefix(c.Detail, stuckPrefix)
 }
 
 // since is from when on a state holds without a break.

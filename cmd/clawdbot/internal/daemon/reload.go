@@ -31,18 +31,11 @@ type proposed struct {
 // propose puts a config on probation, as gateway.reload.mode allows it; by hand
 // it is always allowed.
 func (f *follower) propose(ctx context.Context, loaded *config.Loaded, by *proposal) error {
-	answer := func(n uint64, e config.Effect, err error) error {
-		if by == nil {
-			return err
-		}
-		by.reply <- proposed{n, e, err}
-		return nil
-	}
 	now := f.settings()
 	changes := config.Plan(now.choice.Loaded, loaded)
 	effect := changes.Effect()
-	if now.choice.Source != config.FromFile && effect != config.EffectNone && now.safe() {
-		effect = config.EffectRestart // safe mode runs too little to be changed into something else
+	if now.safe() {
+		effect = config.EffectRestart // too little runs to be changed into something else
 	}
 	f.need = 0
 	if by != nil {
@@ -54,30 +47,32 @@ func (f *follower) propose(ctx context.Context, loaded *config.Loaded, by *propo
 	} else {
 		effect = may
 	}
-	if effect == config.EffectRestart {
-		n, err := f.record(loaded, by != nil)
-		if err != nil {
-			return answer(0, effect, err)
-		}
-		t := trial{need: f.need}
-		if by != nil {
-			t.loaded = loaded
-		}
-		_ = answer(n.N, effect, nil)
-		return &restartError{t, "the config changed: " + paths(changes)}
-	}
 	next := &settings{choice: config.Choice{Source: config.FromFile, Loaded: loaded}}
-	if err := f.prepare(next); err != nil {
-		return answer(0, effect, err)
+	err := f.prepare(next)
+	if err == nil {
+		next.generation, err = f.record(loaded, by != nil)
 	}
-	g, err := f.record(loaded, by != nil)
-	if err != nil {
-		return answer(0, effect, err)
+	if by != nil {
+		by.reply <- proposed{next.generation.N, effect, err}
 	}
-	next.generation = g
-	_ = answer(g.N, effect, nil)
-	f.log.Info("config changed", "generation", g.N, "effect", cmp.Or(string(effect), "none"), "paths", paths(changes))
-	return f.try(ctx, next, changes.Components())
+	switch {
+	case err != nil && by == nil:
+		f.refuse(err.Error(), nil)
+		return nil
+	case err != nil:
+		return nil // who asked has the answer
+	}
+	f.supersede(next.generation)
+	f.log.Info("config changed", "generation", next.generation.N, "effect", cmp.Or(string(effect), "none"), "paths", paths(changes))
+	if effect != config.EffectRestart {
+		return f.try(ctx, next, changes.Components())
+	}
+	t := trial{need: f.need}
+	if by != nil {
+		t.loaded = loaded
+	}
+	f.restart(t, "the config changed: "+paths(changes))
+	return nil
 }
 
 // record remembers a config that is about to run. One that was bad gets another
@@ -100,30 +95,34 @@ func (f *follower) prepare(s *settings) error {
 	return f.admit(s)
 }
 
-// try swaps the config in and begins its probation. One that cannot be swapped
-// in is bad, and everything is as it was.
+// supersede ends the probation of a generation that gives way to another one.
+func (f *follower) supersede(by config.Generation) {
+	now := f.settings().generation
+	if f.result == nil || now.Verdict != config.Probation || now.N == by.N {
+		return
+	}
+	why := fmt.Sprintf("replaced by generation %d before it had proven itself", by.N)
+	if _, err := f.gens.Mark(now.N, config.Refused, why); err != nil {
+		f.log.Error("config", "err", err)
+	}
+}
+
+// try swaps the config in and begins its probation. From one that cannot be
+// swapped in there is a way back at once.
 func (f *follower) try(ctx context.Context, next *settings, components []string) error {
 	if err := f.gens.Begin(next.generation.N, f.boot, time.Now()); err != nil {
 		return err
 	}
+	prev := f.settings()
 	if err := f.swap(ctx, next, components); err != nil {
-		return f.condemned(next.generation, fmt.Sprintf("it could not be taken up: %v", err))
+		if ctx.Err() != nil { // the gateway is stopping, which is nobody's fault
+			return nil
+		}
+		return f.goBack(ctx, next, prev, fmt.Errorf("it could not be taken up: %w", err))
 	}
 	f.announceConfig("applied", next.generation)
-	f.result = f.super.prove(f.probation())
+	f.prove(components)
 	return nil
-}
-
-// condemned marks a generation bad whose place the earlier one has taken again.
-func (f *follower) condemned(g config.Generation, why string) error {
-	now := f.settings()
-	f.now.Store(now.with(func(s *settings) {
-		s.refused = fmt.Sprintf("generation %d was rolled back: %s; generation %d runs", g.N, why, now.generation.N)
-	}))
-	g, err := f.gens.Mark(g.N, config.Bad, why)
-	f.log.Error("config rolled back", "generation", g.N, "reason", why, "running", now.generation.N)
-	f.announceConfig("rolled-back", g)
-	return errors.Join(err, f.gens.Begin(now.generation.N, f.boot, time.Now()))
 }
 
 // swap gives the components their new lives, the gateway last so that whoever
@@ -131,22 +130,25 @@ func (f *follower) condemned(g config.Generation, why string) error {
 func (f *follower) swap(ctx context.Context, next *settings, components []string) error {
 	prev := f.settings()
 	f.now.Store(next)
-	var done []*part
 	parts := slices.DeleteFunc(slices.Clone(f.parts), func(p *part) bool { return !slices.Contains(components, p.name) })
 	slices.SortStableFunc(parts, func(a, b *part) int { return cmp.Compare(last(a.name), last(b.name)) })
 	for _, p := range parts {
 		if err := p.restart(ctx, next); err != nil {
 			f.now.Store(prev)
-			for _, p := range done {
-				err = errors.Join(err, p.restart(ctx, prev))
+			for _, p := range f.parts {
+				if p.builtOn() == next { // also one that was restarted for another reason meanwhile
+					err = errors.Join(err, p.restart(ctx, prev))
+				}
 			}
 			return err
 		}
-		done = append(done, p)
 	}
 	f.logs.level.Set(logLevel(next.config().Logging.Level))
 	f.super.runs(next.change())
-	return errors.Join(f.updateMembers(), f.register(next))
+	if err := errors.Join(f.updateMembers(), f.register(next)); err != nil { // the mesh tries again
+		f.log.Warn("host registry and bus members", "err", err)
+	}
+	return nil
 }
 
 // last is 1 for the component through which people hear of the others.
@@ -175,19 +177,28 @@ func (f *follower) settle(ctx context.Context, proof error) error {
 	case errors.Is(proof, errSuperseded):
 		return nil
 	case proof == nil:
-		f.proving.Do(func() { close(f.daemon.proven) })
+		f.told = ""
+		f.proving.Do(func() { close(f.proven) })
 		return f.good(now)
 	case now.generation.Verdict != config.Probation: // it has been well on this config before
 		f.bear("not well", proof)
 		return nil
 	}
-	return f.rollBack(ctx, now, proof)
+	if f.base != nil {
+		return f.goBack(ctx, now, f.base, proof)
+	}
+	if good, err := f.gens.LastGood(); err == nil && good.N != now.generation.N {
+		f.restart(trial{failed: &failure{now.choice.Loaded, proof, true}}, proof.Error())
+		return nil
+	}
+	f.bear("not well, and there is no good generation to go back to", proof)
+	return nil
 }
 
 // good marks the generation that runs.
 func (f *follower) good(now *settings) error {
 	if now.generation.Verdict != config.Probation {
-		f.proven = now
+		f.base = now
 		return nil
 	}
 	g, err := f.gens.Mark(now.generation.N, config.Good, "")
@@ -196,44 +207,49 @@ func (f *follower) good(now *settings) error {
 	}
 	now = now.with(func(s *settings) { s.generation = g })
 	f.now.Store(now)
-	f.proven = now
+	f.base = now
 	f.log.Info("config is good", "generation", g.N)
 	f.announceConfig("applied", g)
-	return nil
+	return f.gens.Begin(g.N, f.boot, time.Now())
 }
 
-// rollBack leaves a generation that did not prove itself: for the one that ran
-// before it in this life, else by a new start for the last good one. Without
-// either the gateway stays as it is.
-func (f *follower) rollBack(ctx context.Context, now *settings, proof error) error {
-	back := f.proven
-	if back == nil {
-		if good, err := f.gens.LastGood(); err == nil && good.N != now.generation.N {
-			return &restartError{trial{failed: &failure{now.choice.Loaded, proof}}, proof.Error()}
+// goBack leaves a generation that did not prove itself, for the settings that
+// ran before it. What protects the gateway stays as the user's last word has it:
+// going back weakens nothing.
+func (f *follower) goBack(ctx context.Context, from, to *settings, why error) error {
+	running := f.settings()
+	next := to.with(func(s *settings) {
+		l := *to.choice.Loaded
+		l.Config, s.tightened = config.Tighten(l.Config, f.newest)
+		s.choice = config.Choice{
+			Source: config.FromFallback, Loaded: &l, Generation: to.generation.N,
+			Reason: fmt.Sprintf("generation %d was rolled back: %v; running %s", from.generation.N, why, to.name()),
 		}
-		f.bear("not well, and there is no good generation to go back to", proof)
+		if to.safe() {
+			s.choice.Source, s.choice.Generation = config.FromSafeMode, 0
+		}
+		s.refused, s.issues = "", nil
+	})
+	err := f.prepare(next)
+	if err == nil {
+		err = f.swap(ctx, next, config.Plan(running.choice.Loaded, next.choice.Loaded).Components())
+	}
+	if ctx.Err() != nil {
 		return nil
 	}
-	next := back.with(func(s *settings) {
-		l := *back.choice.Loaded
-		l.Config, s.tightened = config.Tighten(l.Config, now.choice.Loaded)
-		s.choice = config.Choice{
-			Source: config.FromFallback, Loaded: &l, Generation: back.generation.N,
-			Reason: fmt.Sprintf("generation %d was rolled back: %v; running %s", now.generation.N, proof, back.generation),
-		}
-		s.refused = ""
-	})
-	if err := f.prepare(next); err != nil {
-		return err
+	if err != nil {
+		f.restart(trial{failed: &failure{from.choice.Loaded, why, true}}, fmt.Sprintf("%v; the way back failed: %v", why, err))
+		return nil
 	}
-	if err := f.swap(ctx, next, config.Plan(now.choice.Loaded, next.choice.Loaded).Components()); err != nil {
-		return &restartError{trial{failed: &failure{now.choice.Loaded, proof}}, fmt.Sprintf("%v; the way back failed: %v", proof, err)}
+	g := from.generation
+	if g.N != to.generation.N { // the .env file, or chance, can fail a config that is good
+		g, err = f.gens.Mark(g.N, config.Bad, why.Error())
 	}
-	g, err := f.gens.Mark(now.generation.N, config.Bad, proof.Error())
-	f.log.Error("config rolled back", "generation", g.N, "reason", proof, "running", back.generation.N)
+	f.log.Error("config rolled back", "generation", g.N, "reason", why, "running", to.generation.N)
 	f.announceConfig("rolled-back", g)
-	f.result = f.super.prove(probationTime)
-	return errors.Join(err, f.gens.Begin(back.generation.N, f.boot, time.Now()))
+	f.need = 0
+	f.prove(nil)
+	return errors.Join(err, f.gens.Begin(to.generation.N, f.boot, time.Now()))
 }
 
 // bear goes on with what runs, and says once why it is not well.
@@ -242,7 +258,7 @@ func (f *follower) bear(what string, why error) {
 		f.told = why.Error()
 		f.log.Warn(what, "err", why)
 	}
-	f.result = f.super.prove(f.probation())
+	f.prove(f.componentNames())
 }
 
 // paths names what changed, and not all of it.
@@ -257,8 +273,13 @@ func paths(changes config.Changes) string {
 	return strings.Join(list, ", ")
 }
 
+// offerTime is how long a proposal waits for one before it.
+const offerTime = 10 * time.Second
+
 // offer hands a config to the follower and returns what becomes of it.
 func (d *daemon) offer(ctx context.Context, loaded *config.Loaded, need time.Duration) (proposed, error) {
+	ctx, cancel := context.WithTimeout(ctx, offerTime)
+	defer cancel()
 	p := proposal{loaded: loaded, need: need, reply: make(chan proposed, 1)}
 	select {
 	case d.proposals <- p:
@@ -269,6 +290,6 @@ func (d *daemon) offer(ctx context.Context, loaded *config.Loaded, need time.Dur
 	case r := <-p.reply:
 		return r, r.err
 	case <-ctx.Done():
-		return proposed{}, bus.Errorf(bus.CodeUnavailable, "the gateway is stopping")
+		return proposed{}, bus.Errorf(bus.CodeUnavailable, "the gateway takes up another config, or stops")
 	}
 }

@@ -148,7 +148,7 @@ func TestRefusedFileChangesNothing(t *testing.T) {
 	g.configs("good", isGood(1))
 	h.write(p, "{\n  bridge: {enabled: 'yes'},\n}")
 	l := g.configs("refused", func(l generations) bool { return l.Refused != "" })
-	if l.Running != 1 || len(l.Generations) != 1 || !strings.Contains(l.Refused, ":2:") || !strings.Contains(l.Refused, "generation 1 still runs") {
+	if l.Running != 1 || len(l.Generations) != 1 || !strings.Contains(l.Refused, ":2:") || !strings.Contains(l.Refused, "still runs") {
 		t.Errorf("got %+v", l)
 	}
 	h.write(p, "{}")
@@ -171,7 +171,7 @@ func TestConfigThatCannotBeTakenUpIsRolledBack(t *testing.T) {
 	bad := "{bridge: {port: " + itoa(thief.Addr().(*net.TCPAddr).Port) + "}}"
 	h.write(p, bad)
 	l := g.configs("rolled back", func(l generations) bool { return verdictOf(2, l) == config.Bad })
-	if l.Running != 1 || !strings.Contains(l.Refused, "generation 2 was rolled back") || !strings.Contains(l.Refused, "cannot listen on port") {
+	if l.Running != 1 || l.Source != config.FromFallback || !strings.Contains(l.Reason, "generation 2 was rolled back") || !strings.Contains(l.Reason, "cannot listen on port") {
 		t.Errorf("got %+v", l)
 	}
 	if c := g.components()["bridge"]; c.State != msg.StateOK || c.Restarts != 0 {

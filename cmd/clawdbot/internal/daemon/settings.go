@@ -61,7 +61,7 @@ func (d *daemon) admit(s *settings) error {
 }
 
 // reason is why what runs is not the file as it is; "" when it is.
-func (s *settings) reason() string { return cmp.Or(s.choice.Reason, s.refused) }
+func (s *settings) reason() string { return cmp.Or(s.refused, s.choice.Reason) }
 
 // warnings is what else status tells of the config.
 func (s *settings) warnings() []string {
@@ -74,6 +74,14 @@ func (s *settings) warnings() []string {
 		list = append(list, of+w.String())
 	}
 	return list
+}
+
+// name is what runs, for people.
+func (s *settings) name() string {
+	if s.safe() {
+		return "safe mode"
+	}
+	return s.generation.String()
 }
 
 // change is what the bus hears of the settings.

@@ -86,7 +86,7 @@ func (d *daemon) openState(context.Context) error {
 // with --force.
 func (d *daemon) yield(ctx context.Context) error {
 	i, err := d.Profile.Registry.Get(d.Profile.Name)
-	if err != nil || !i.Is(d.Profile) || !i.Alive() || i.Boot != "" && i.Boot == d.earlier {
+	if err != nil || !i.Is(d.Profile) || !i.Alive() || d.earlier != "" && i.Process.PID == os.Getpid() {
 		return nil // a registry that cannot be read is told of by claim; an earlier life of this process has ended
 	}
 	if !d.Force {
@@ -275,13 +275,14 @@ func (d *daemon) startSupervisor(context.Context) error {
 		}
 	}
 	if every, ok := d.notify.Watchdog(); ok {
-		cfg.watchdog, cfg.every = d.notify.Beat, every/2
+		cfg.watchdog, cfg.every = d.notify.Beat, every
 	}
 	var err error
 	if d.super, err = newSupervisor(cfg); err != nil {
 		return err
 	}
 	d.push("supervisor", d.super.close)
+	d.fed() // the loop does it from now on
 	d.sayStore()
 	d.sayConfig()
 	return nil

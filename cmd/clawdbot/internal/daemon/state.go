@@ -48,9 +48,8 @@ func (d *daemon) watchStore(ctx context.Context) error {
 				space = time.After(pause)
 				continue
 			}
-			d.log.Info("restarting", "reason", "there is space again")
-			d.super.setPhase(msg.PhaseStopping, "restarting: the store is opened again, there is space")
-			return &restartError{trial{space: min(2*pause, spaceMax)}, "there is space again"}
+			d.restart(trial{space: min(2*pause, spaceMax)}, "there is space again, the store is opened anew")
+			return nil
 		case <-healthy:
 			healthy = nil // once
 			d.backUp()

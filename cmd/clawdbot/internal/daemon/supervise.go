@@ -32,7 +32,7 @@ type supervisor struct {
 	every    time.Duration // between two calls of watchdog
 	started  chan struct{} // closed once no component is starting any more
 	trials   chan *healthTrial
-	marks    chan mark
+	marks    chan stuckMark
 	configs  chan msg.ConfigChange
 
 	// The rest belongs to the loop.
@@ -53,8 +53,8 @@ type phaseChange struct {
 	done   chan struct{}
 }
 
-// mark takes a component for stuck, or with no reason clears it.
-type mark struct{ name, why string }
+// stuckMark takes a component for stuck, or with no reason clears it.
+type stuckMark struct{ name, why string }
 
 // supervisorConfig is what newSupervisor needs; first is the beat's fixed part,
 // with the components that have to start.
@@ -71,10 +71,13 @@ type supervisorConfig struct {
 func newSupervisor(cfg supervisorConfig) (*supervisor, error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	s := &supervisor{
-		subjects: cfg.subjects, states: make(chan *nats.Msg, 256), phases: make(chan phaseChange), pings: make(chan chan msg.Beat),
-		watchdog: cfg.watchdog, every: cfg.every, started: make(chan struct{}), trials: make(chan *healthTrial),
-		marks: make(chan mark), configs: make(chan msg.ConfigChange), stuck: map[string]string{}, own: cfg.first.Components, beat: cfg.first, began: time.Now(), ended: make(chan struct{}), stopped: cancel,
+		subjects: cfg.subjects, watchdog: cfg.watchdog, every: cfg.every,
+		states: make(chan *nats.Msg, 256), phases: make(chan phaseChange), pings: make(chan chan msg.Beat),
+		trials: make(chan *healthTrial), marks: make(chan stuckMark), configs: make(chan msg.ConfigChange),
+		started: make(chan struct{}), ended: make(chan struct{}), stopped: cancel,
+		beat: cfg.first, began: time.Now(), own: cfg.first.Components, stuck: map[string]string{},
 	}
+
 	if err := s.connect(cfg); err != nil {
 		cancel()
 		if s.nc != nil {
@@ -127,7 +130,7 @@ func (s *supervisor) setPhase(p msg.Phase, detail string) {
 // longer.
 func (s *supervisor) stuckFor(name, why string) {
 	select {
-	case s.marks <- mark{name, why}:
+	case s.marks <- stuckMark{name, why}:
 	case <-s.ended:
 	}
 }

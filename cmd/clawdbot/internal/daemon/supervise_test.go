@@ -160,43 +160,46 @@ func TestPingIsAnsweredByTheLoopItself(t *testing.T) {
 }
 
 func TestConfigIsProvenByTimeInHealth(t *testing.T) {
-	now := time.Unix(1_800_000_000, 0)
 	well := []msg.Component{
 		{Name: "agent", State: msg.StateDegraded}, {Name: "bridge", State: msg.StateOff}, {Name: "gateway", State: msg.StateOK},
 		{Name: "store", State: msg.StateFailed}, // a full disk is not the config's fault
 	}
-	stuck := msg.Component{Name: "gateway", State: msg.StateDegraded, Detail: stuckPrefix + "no answer"}
-	type step struct {
-		wait  time.Duration
-		phase msg.Phase
-		last  msg.Component // in place of the gateway, unless it is zero
+	gateway := func(s msg.State, detail string) msg.Component {
+		return msg.Component{Name: "gateway", State: s, Detail: detail}
+	}
+	ok, stuck := well[2], gateway(msg.StateDegraded, stuckPrefix+"no answer")
+	type span struct {
+		long    time.Duration
+		phase   msg.Phase
+		gateway msg.Component
 	}
 	const ready, starting = msg.PhaseReady, msg.PhaseStarting
 	for name, test := range map[string]struct {
-		steps []step
-		want  string // "" is proven, "-" not yet decided
+		spans   []span
+		rebuilt []string
+		want    string // "" is proven, "-" not yet decided
 	}{
-		"well for its time": {[]step{{0, ready, msg.Component{}}, {probationTime, ready, msg.Component{}}}, ""},
-		"not long enough":   {[]step{{0, ready, msg.Component{}}, {probationTime - 1, ready, msg.Component{}}}, "-"},
-		"never ready":       {[]step{{0, starting, msg.Component{}}, {2 * probationTime, starting, msg.Component{}}}, "-"},
-		"a hiccup": {[]step{
-			{0, ready, msg.Component{}}, {probationTime - 1, ready, stuck}, {badTime - 1, ready, stuck}, {1, ready, msg.Component{}}, {probationTime, ready, msg.Component{}},
-		}, ""},
-		"the time before a hiccup does not count": {[]step{{0, ready, msg.Component{}}, {probationTime - 1, ready, stuck}, {1, ready, msg.Component{}}}, "-"},
-		"stuck":    {[]step{{0, ready, stuck}, {badTime, ready, stuck}}, "unhealthy: gateway: stuck: no answer"},
-		"failed":   {[]step{{0, ready, msg.Component{Name: "gateway", State: msg.StateFailed, Detail: "x"}}, {badTime, ready, msg.Component{Name: "gateway", State: msg.StateFailed, Detail: "x"}}}, "unhealthy: gateway: x"},
-		"never up": {[]step{{0, ready, msg.Component{Name: "gateway", State: msg.StateStarting}}, {probationTime + trialTime, ready, msg.Component{Name: "gateway", State: msg.StateStarting}}}, "waits for gateway"},
+		"well for its time":             {[]span{{probationTime, ready, ok}}, nil, ""},
+		"not long enough":               {[]span{{probationTime - beatEvery, ready, ok}}, nil, "-"},
+		"never ready":                   {[]span{{2 * probationTime, starting, ok}}, nil, "-"},
+		"a hiccup":                      {[]span{{probationTime / 2, ready, ok}, {badTime / 2, ready, stuck}, {probationTime + beatEvery, ready, ok}}, []string{"gateway"}, ""},
+		"the time before it":            {[]span{{probationTime - beatEvery, ready, ok}, {beatEvery, ready, stuck}, {probationTime - beatEvery, ready, ok}}, []string{"gateway"}, "-"},
+		"stuck":                         {[]span{{badTime, ready, stuck}}, []string{"gateway"}, "unhealthy: gateway: stuck: no answer"},
+		"stuck before, and not touched": {[]span{{probationTime, ready, stuck}}, nil, ""},
+		"stuck later, and not touched":  {[]span{{beatEvery, ready, ok}, {badTime + beatEvery, ready, stuck}}, nil, "unhealthy: gateway: stuck"},
+		"failed":                        {[]span{{badTime, ready, gateway(msg.StateFailed, "x")}}, []string{"gateway"}, "unhealthy: gateway: x"},
+		"never up":                      {[]span{{probationTime + trialTime, ready, gateway(msg.StateStarting, "")}}, nil, "waits for gateway"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			trial, now := &healthTrial{need: probationTime, result: make(chan error, 1)}, now
+			trial, now := &healthTrial{need: probationTime, rebuilt: test.rebuilt, result: make(chan error, 1)}, time.Unix(1_800_000_000, 0)
 			ended := false
-			for _, s := range test.steps {
-				now = now.Add(s.wait)
+			for _, s := range test.spans {
 				list := slices.Clone(well)
-				if s.last.Name != "" {
-					list[2] = s.last
+				list[2] = s.gateway
+				for end := now.Add(s.long); !ended && !now.After(end); now = now.Add(beatEvery) {
+					ended = trial.judge(msg.Beat{Phase: s.phase, Components: list}, now)
 				}
-				ended = trial.judge(msg.Beat{Phase: s.phase, Components: list}, now)
+				now = now.Add(-beatEvery)
 			}
 			if ended != (test.want != "-") {
 				t.Fatalf("ended: %v", ended)
@@ -208,5 +211,14 @@ func TestConfigIsProvenByTimeInHealth(t *testing.T) {
 				t.Errorf("got %v, want %q", err, test.want)
 			}
 		})
+	}
+}
+
+// TestTimeThatNobodyWatchedProvesNothing: the host was suspended.
+func TestTimeThatNobodyWatchedProvesNothing(t *testing.T) {
+	trial, now := &healthTrial{need: probationTime, result: make(chan error, 1)}, time.Unix(1_800_000_000, 0)
+	b := msg.Beat{Phase: msg.PhaseReady, Components: []msg.Component{{Name: "gateway", State: msg.StateOK}}}
+	if trial.judge(b, now) || trial.judge(b, now.Add(time.Hour)) {
+		t.Fatal("proven by an hour that nobody watched")
 	}
 }
