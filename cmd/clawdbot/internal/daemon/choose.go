@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -15,6 +16,7 @@ import (
 // trial is what a life of the gateway hands on to the next one.
 type trial struct {
 	loaded *config.Loaded // to run instead of the file, as it was applied by hand
+	n      uint64         // the generation that it, or the file, was recorded as; 0 when it was not
 	need   time.Duration  // its probation; 0 means probationTime
 	failed *failure       // what the gateway could not do, so that it does something else
 	safe   bool           // nothing else than safe mode is left
@@ -25,6 +27,7 @@ type trial struct {
 // failure is a config that the gateway could not start with, or not stay well.
 type failure struct {
 	loaded *config.Loaded
+	n      uint64 // its generation; 0 when it was not recorded
 	err    error
 	bad    bool // the config is to blame, and not what may have passed at the next start
 }
@@ -161,7 +164,7 @@ func (d *daemon) otherwise(err error) *restart {
 		d.note(fmt.Sprintf("the last good generation does not start either: %v", err))
 		failed := d.trial.failed
 		if failed == nil {
-			failed = &failure{s.choice.Loaded, errors.New(s.choice.Reason), false}
+			failed = &failure{loaded: s.choice.Loaded, err: errors.New(s.choice.Reason)}
 		}
 		return &restart{trial{failed: failed, safe: true, notes: d.notes}}
 	}
@@ -169,7 +172,7 @@ func (d *daemon) otherwise(err error) *restart {
 	if s.choice.Source != config.FromFile || goodErr != nil || good.Hash == s.choice.Loaded.Hash && good.Env == s.choice.Loaded.Env {
 		return nil
 	}
-	return &restart{trial{failed: &failure{s.choice.Loaded, err, blame}, notes: d.notes}}
+	return &restart{trial{failed: &failure{s.choice.Loaded, cmp.Or(s.generation.N, d.trial.n), err, blame}, notes: d.notes}}
 }
 
 func isConfig(err error) bool {
@@ -178,16 +181,25 @@ func isConfig(err error) bool {
 }
 
 // condemn marks the config that made this life run another one, now that the
-// other one runs.
+// other one runs: bad when it is to blame, else refused, to be tried again.
 func (d *daemon) condemn() error {
-	if d.trial.failed == nil || !d.trial.failed.bad {
+	failed := d.trial.failed
+	if failed == nil || !failed.bad && failed.n == 0 {
 		return nil
 	}
 	gens := config.NewGenerations(d.store)
-	g, err := gens.Record(d.trial.failed.loaded, config.FromFile, time.Now())
-	if err == nil {
-		g, err = gens.Mark(g.N, config.Bad, d.trial.failed.err.Error())
+	if failed.n == 0 {
+		g, err := gens.Record(failed.loaded, config.FromFile, time.Now())
+		if err != nil {
+			return err
+		}
+		failed.n = g.N
 	}
+	verdict := config.Refused
+	if failed.bad {
+		verdict = config.Bad
+	}
+	g, err := gens.Mark(failed.n, verdict, failed.err.Error())
 	if err != nil {
 		return err
 	}

@@ -67,7 +67,7 @@ func (f *follower) propose(ctx context.Context, loaded *config.Loaded, by *propo
 	if effect != config.EffectRestart {
 		return f.try(ctx, next, changes.Components())
 	}
-	t := trial{need: f.need}
+	t := trial{need: f.need, n: next.generation.N}
 	if by != nil {
 		t.loaded = loaded
 	}
@@ -188,7 +188,7 @@ func (f *follower) settle(ctx context.Context, proof error) error {
 		return f.goBack(ctx, now, f.base, proof)
 	}
 	if good, err := f.gens.LastGood(); err == nil && good.N != now.generation.N {
-		f.restart(trial{failed: &failure{now.choice.Loaded, proof, true}}, proof.Error())
+		f.restart(trial{failed: &failure{now.choice.Loaded, now.generation.N, proof, true}}, proof.Error())
 		return nil
 	}
 	f.bear("not well, and there is no good generation to go back to", proof)
@@ -238,7 +238,7 @@ func (f *follower) goBack(ctx context.Context, from, to *settings, why error) er
 		return nil
 	}
 	if err != nil {
-		f.restart(trial{failed: &failure{from.choice.Loaded, why, true}}, fmt.Sprintf("%v; the way back failed: %v", why, err))
+		f.restart(trial{failed: &failure{from.choice.Loaded, from.generation.N, why, true}}, fmt.Sprintf("%v; the way back failed: %v", why, err))
 		return nil
 	}
 	g := from.generation
