@@ -34,7 +34,7 @@ func (s *Server) treat(ctx context.Context, d *dossier, t *track, now time.Time)
 	if n := len(d.failures); n > 0 && d.failures[n-1].cause == "" && now.Sub(d.failures[n-1].at) > 2*evidenceDeadline {
 		d.failures[n-1].cause = cause(t.peer.Verdict, Evidence{}, "")
 	}
-	if running(t.peer.Verdict) && t.beat.Source == string(config.FromSafeMode) && t.beat.Phase == msg.PhaseReady && d.incident.State == msg.IncidentOpen {
+	if running(t.peer.Verdict) && t.beat.Source == string(config.FromSafeMode) && t.beat.Phase == msg.PhaseReady && d.incident.State == msg.IncidentOpen && d.busy == "" {
 		s.callHuman(d, t.name, t.name+" runs in safe mode and serves nothing: repair its config, then restart it", now)
 	}
 	next := decide(s.plight(d, t, now), now)

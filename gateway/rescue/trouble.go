@@ -121,8 +121,8 @@ func cause(verdict msg.Verdict, e Evidence, step string) string {
 	if verdict == msg.VerdictHung {
 		parts[0] = "hang"
 	}
-	if e.Exit != nil {
-		parts = append(parts, ending(e.Exit))
+	if end := ending(e.Exit); end != "" {
+		parts = append(parts, end)
 	}
 	if step != "" {
 		parts = append(parts, "start: "+step)
