@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -73,7 +74,7 @@ func records(t *testing.T, path string) (list []msg.Incident) {
 	defer f.Close()
 	for d := json.NewDecoder(f); ; {
 		var i msg.Incident
-		if err := d.Decode(&i); err == io.EOF || err == io.ErrUnexpectedEOF { // it may be writing
+		if err := d.Decode(&i); errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) { // it may be writing
 			return list
 		} else if err != nil {
 			t.Fatal(err)

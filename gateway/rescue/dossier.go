@@ -33,6 +33,7 @@ type dossier struct {
 	hold     *Hold // nil when repairs are not held
 	busy     string
 	deferred time.Time // not to act before: another gateway works on the peer
+	leased   time.Time // since when another has had its lease; zero while none has
 	next     string    // what comes next and why, for people
 
 	evidence  Evidence

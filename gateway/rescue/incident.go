@@ -131,7 +131,7 @@ func (s *Server) count(ctx context.Context, d *dossier, t *track, i profile.Inst
 		}
 		d.failures = append(d.failures, f)
 	}
-	d.counted, d.peer = failed, i
+	d.counted, d.peer, d.leased = failed, i, time.Time{}
 	d.peer.Process = failed
 	d.incident.Verdict = v
 	if d.asked = (time.Time{}); !d.custody.stopping {

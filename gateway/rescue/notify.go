@@ -186,7 +186,8 @@ func execute(ctx context.Context, n config.Notify, environ []string, stdin []byt
 	out := &head{}
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(stdin), out, out
 	cmd.Env = append([]string{}, environ...) // nil would be all of ours
-	cmd.WaitDelay = time.Second              // for a child of it that keeps the output open
+	ownGroup(cmd)
+	cmd.WaitDelay = time.Second // for a child of it that keeps the output open
 	err := cmd.Run()
 	switch {
 	case err == nil:

@@ -5,8 +5,10 @@ package rescue
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -15,6 +17,7 @@ import (
 
 	"clawdbot/bus/msg"
 	"clawdbot/profile/config"
+	"clawdbot/profile/proc"
 )
 
 // TestCommandIsToldOfEachIncident: with the record on its standard input, when it
@@ -50,6 +53,35 @@ func TestCommandIsToldOfEachIncident(t *testing.T) {
 	body, err := os.ReadFile(envs[0])
 	if err != nil || strings.Contains(string(body), "HOME=") || strings.Contains(string(body), "GOCACHE=") {
 		t.Errorf("its environment is %s, %v", body, err)
+	}
+}
+
+// TestCommandThatTakesTooLongEndsWithItsChildren: and none of them is in the
+// gateway's own process group.
+func TestCommandThatTakesTooLongEndsWithItsChildren(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "pids")
+	n := config.Notify{Command: []string{"/bin/sh", "-c", `sleep 300 & echo $! $$ > "$1"; wait`, "sh", file}, TimeoutMs: 500}
+	if err := execute(t.Context(), n, []string{"PATH=/bin:/usr/bin"}, nil); err == nil || !strings.Contains(err.Error(), "took longer") {
+		t.Fatalf("got %v", err)
+	}
+	body, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, word := range strings.Fields(string(body)) {
+		pid, err := strconv.Atoi(word)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(time.Millisecond) {
+			if _, err := proc.Find(pid); errors.Is(err, proc.ErrGone) {
+				break
+			}
+			if time.Now().After(deadline) {
+				t.Fatalf("process %d goes on", pid)
+			}
+		}
 	}
 }
 

@@ -188,9 +188,22 @@ func (s *Server) finish(d *dossier, j *job, err error, now time.Time) {
 		d.repairs = slices.DeleteFunc(d.repairs, func(r repair) bool { return r.at.Equal(j.began) })
 		d.deferred, d.next = now.Add(leasePause), err.Error()
 		d.note(now, err.Error())
+		var held *profile.HeldError
+		if !errors.As(err, &held) {
+			d.leased = time.Time{}
+		} else if d.leased.IsZero() {
+			d.leased = now
+		} else if now.Sub(d.leased) > leaseLong && d.incident.State != msg.IncidentHeld {
+			s.callHuman(d, j.peer.Bus, fmt.Sprintf("%v, for longer than any repair takes: look whether that process is stuck", held), now)
+			return
+		}
 	}
 	s.save(d.incident)
 }
+
+// leaseLong is how long another gateway may have the lease of a peer until the
+// operator is told: a repair ends within repairDeadline.
+const leaseLong = 2 * repairDeadline
 
 // setHold holds the repairs of a peer, or with nil lets them go on.
 func (s *Server) setHold(d *dossier, peer string, h *Hold) {

@@ -179,7 +179,7 @@ func (a *app) printConfigState(c *msg.ConfigState) {
 		}
 	}
 	if c.LastGood != 0 && c.LastGood != c.Generation {
-		text += fmt.Sprintf("; the last good one is %d", c.LastGood)
+		text += fmt.Sprintf("; the good one to go back to is %d", c.LastGood)
 	}
 	a.wrapped("  ", text)
 	for _, issue := range c.Issues {
