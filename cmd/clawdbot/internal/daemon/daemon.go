@@ -103,7 +103,8 @@ type daemon struct {
 	asked     bool     // to stop
 	again     *restart // another life follows this one; nil means none
 	handOver  sync.Once
-	fed       func() // ends the feeding of the watchdog between two lives
+	leaving   chan struct{} // closed once again is set
+	fed       func()        // ends the feeding of the watchdog between two lives
 
 	meshing sync.Mutex                  // one change of the members at a time; guards the next two
 	members bus.Members                 // as the bus has them
@@ -148,7 +149,7 @@ func lives(ctx context.Context, o Options, prepare func(*daemon)) error {
 func newDaemon(o Options, t trial) *daemon {
 	d := &daemon{
 		Options: o, trial: t, began: time.Now(), boot: randomName(), doors: map[string]*door{}, faults: make(chan error, 1),
-		proposals: make(chan proposal), proven: make(chan struct{}), notes: t.notes, fed: func() {},
+		proposals: make(chan proposal), proven: make(chan struct{}), leaving: make(chan struct{}), notes: t.notes, fed: func() {},
 	}
 	d.now.Store(&settings{})
 	return d
@@ -257,6 +258,7 @@ func (d *daemon) restart(t trial, why string) {
 		d.super.setPhase(msg.PhaseStarting, "restarting: "+why)
 		d.again = &restart{t}
 		d.fed = feed(d.notify)
+		close(d.leaving)
 	})
 }
 

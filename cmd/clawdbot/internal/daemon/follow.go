@@ -38,10 +38,17 @@ func (d *daemon) followConfig(ctx context.Context) error {
 	defer missed.Stop()
 	started := d.super.started
 	var quiet <-chan time.Time // fires when no change came for gateway.reload.debounceMs
-	for d.again == nil {
+	for {
+		select {
+		case <-d.leaving: // before anything else that waits
+			return nil
+		default:
+		}
 		var err error
 		select {
 		case <-ctx.Done():
+			return nil
+		case <-d.leaving:
 			return nil
 		case <-started:
 			started = nil
@@ -70,7 +77,6 @@ func (d *daemon) followConfig(ctx context.Context) error {
 			changed, stop = watchFiles(now)
 		}
 	}
-	return nil
 }
 
 // lookEvery is how late a change is seen that the system did not tell of.
