@@ -10,6 +10,7 @@ import (
 	"clawdbot/bus/msg"
 	"clawdbot/bus/subject"
 	"clawdbot/profile/config"
+	"clawdbot/profile/tape"
 )
 
 const (
@@ -58,7 +59,7 @@ func (s *Server) diagnose(ctx context.Context, _ *bus.Request) (any, error) {
 			d.LastLog = append(d.LastLog, line)
 		}
 	}
-	return d, nil
+	return tape.Safe(s.redactor(), d)
 }
 
 // core asks the own gateway.

@@ -14,6 +14,7 @@ import (
 	"clawdbot/profile"
 	"clawdbot/profile/config"
 	"clawdbot/profile/proc"
+	"clawdbot/profile/tape"
 )
 
 // maxTimeline bounds an incident that goes on for days, in lines.
@@ -272,8 +273,15 @@ func (s *Server) resolve(d *dossier, t *track, result string, at time.Time) {
 	d.incident, d.served, d.closing, d.next, d.seenAs, d.seenWhy = nil, time.Time{}, false, "", "", ""
 }
 
-// save publishes a record and keeps it.
+// save publishes a record and keeps it, its secrets taken out: log lines and
+// differences of configs come from files that may hold any.
 func (s *Server) save(i *msg.Incident) {
+	safe, err := tape.Safe(s.redactor(), *i)
+	if err != nil { // plain structs always encode
+		s.cfg.Log.Error("incident not kept", "id", i.ID, "err", err)
+		return
+	}
+	*i = safe
 	body := s.keep(kindIncident, i.ID, i)
 	if body == nil {
 		return
@@ -281,6 +289,14 @@ func (s *Server) save(i *msg.Incident) {
 	if err := s.nc.Publish(s.event, body); err != nil {
 		s.cfg.Log.Warn("incident not published", "id", i.ID, "err", err)
 	}
+}
+
+// redactor knows the secrets of now.
+func (s *Server) redactor() *tape.Redactor {
+	if s.cfg.Secrets == nil {
+		return tape.NewRedactor(nil)
+	}
+	return tape.NewRedactor(s.cfg.Secrets())
 }
 
 // keep has v written to the store, soon, and returns it as it is written.

@@ -433,3 +433,25 @@ func TestLongIncidentIsBounded(t *testing.T) {
 		t.Errorf("looked at every %s, and later every %s", quick, slow)
 	}
 }
+
+// TestRecordHoldsNoSecret: log lines and differences come from files that may hold any.
+func TestRecordHoldsNoSecret(t *testing.T) {
+	t.Parallel()
+	c := newCrew(t)
+	c.set(func() {
+		c.evidence.LastLog = []msg.LogLine{{Msg: "GET /v1 Authorization: Bearer planted-secret-1", Attrs: map[string]any{"apiKey": "planted-secret-2"}}}
+		c.evidence.Config = &msg.ConfigState{Generation: 1, Diff: "+  apiToken: \"planted-secret-3\",\n"}
+	})
+	c.mustLive()
+	c.watch()
+	c.verdict(msg.VerdictOK)
+	c.kill()
+	i := c.resolved()
+	body, err := json.Marshal(i)
+	if err != nil || len(i.LastLog) != 1 || i.LastLog[0].Msg == "" {
+		t.Fatalf("%v: %s", err, body)
+	}
+	if strings.Contains(string(body), "planted-secret") {
+		t.Errorf("the record has a secret: %s", body)
+	}
+}

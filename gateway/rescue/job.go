@@ -117,7 +117,7 @@ func (j *job) unchanged(now time.Time) error {
 		return err
 	}
 	newest := current.Process
-	if note, ok := profile.ReadStarting(current.StateDir); ok && note.At.After(current.StoppedAt) && stateOf(current.Process) == processGone {
+	if note, ok := current.Starting(); ok && note.At.After(current.StoppedAt) && stateOf(current.Process) == processGone {
 		newest = note.Process
 	}
 	state := stateOf(newest)

@@ -40,7 +40,8 @@ type Config struct {
 	Settings   func() config.Rescue      // those that hold now; it must be quick
 	Store      *store.Store              // rescue/incident, rescue/hold and rescue/notice are its own
 	Hands      Hands
-	Environ    []string // of the program that is told of incidents; nil means none
+	Secrets    func() []string // values that no record may hold; nil means none are known
+	Environ    []string        // of the program that is told of incidents; nil means none
 	Version    string
 	Log        *slog.Logger
 }

@@ -48,7 +48,7 @@ func (w *testimony) witnessProcess(i profile.Instance, beating int, now time.Tim
 func (w *testimony) witnessStart(i profile.Instance, last msg.Beat, now time.Time) {
 	before := w.start
 	w.start = start{}
-	note, ok := profile.ReadStarting(i.StateDir)
+	note, ok := i.Starting()
 	switch {
 	case !ok, note.At.Before(i.StoppedAt), note.Boot == last.Boot && last.Phase != msg.PhaseStarting:
 		return

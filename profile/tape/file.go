@@ -78,7 +78,11 @@ func Parse(r io.Reader) (Header, iter.Seq2[Entry, error], error) {
 	lines := bufio.NewScanner(r)
 	lines.Buffer(nil, maxLine)
 	var h Header
-	if !lines.Scan() || json.Unmarshal(lines.Bytes(), &h) != nil || h.Format == "" {
+	first := lines.Scan()
+	if errors.Is(lines.Err(), bufio.ErrTooLong) {
+		return h, nil, tooLong(1)
+	}
+	if !first || json.Unmarshal(lines.Bytes(), &h) != nil || h.Format == "" {
 		return h, nil, errors.Join(ErrFormat, lines.Err())
 	}
 	if h.Format != Format {
@@ -100,8 +104,15 @@ func Parse(r io.Reader) (Header, iter.Seq2[Entry, error], error) {
 				return
 			}
 		}
-		if err := lines.Err(); err != nil {
+		switch err := lines.Err(); {
+		case errors.Is(err, bufio.ErrTooLong):
+			yield(Entry{}, tooLong(n+1))
+		case err != nil:
 			yield(Entry{}, fmt.Errorf("line %d: %w", n+1, err))
 		}
 	}, nil
+}
+
+func tooLong(line int) error {
+	return fmt.Errorf("%w: line %d is longer than %d MiB, which no entry is: take the line out, or export it again with record export", ErrFormat, line, maxLine>>20)
 }

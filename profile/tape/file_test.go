@@ -102,7 +102,8 @@ func TestParseRefuses(t *testing.T) {
 		head + "\n{}\n":                       "line 3 is not an entry",
 		head + `{"subject":"a"}`:              "line 2 is not an entry",
 		head + `{"at":"tomorrow"`:             "line 2 is not an entry",
-		head + strings.Repeat("x", maxLine+1): "line 2: ",
+		head + strings.Repeat("x", maxLine+1): "not a recording: line 2 is longer than 4 MiB, which no entry is: take the line out, or export it again",
+		strings.Repeat("x", maxLine+1):        "not a recording: line 1 is longer than 4 MiB",
 	} {
 		_, entries, err := Parse(strings.NewReader(text))
 		if err == nil {

@@ -7,28 +7,37 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
+	"clawdbot/bus/msg"
 	"clawdbot/profile/config"
 )
 
-// Redactor hides secrets: strings under a key that names a secret, in JSON and
-// in text as key=value or key: value; known values wherever they stand; Bearer
-// and Basic credentials; the user part of addresses; the pass in capability
-// URLs. It is safe for use by many goroutines.
-type Redactor struct{ known []string }
+// Redactor hides secrets: what stands under a key that names a secret, in JSON,
+// in JSON within its strings, and in text as key=value or key: value; known
+// values wherever they stand; what looks like a credential; Bearer and Basic
+// credentials; the user part of addresses; the pass in capability URLs. It errs
+// on the side of hiding too much. It is safe for use by many goroutines.
+type Redactor struct {
+	known []string // and how they look in other places
+	short []string // hidden only where they are a whole string
+}
 
-// minSecret is the length from which on a known value is looked for: shorter
-// ones are everywhere.
-const minSecret = 4
+// minSecret is the length from which on a known value is looked for in longer
+// texts: shorter ones are everywhere.
+const minSecret = 6
 
 // NewRedactor returns a Redactor that knows the values.
 func NewRedactor(secrets []string) *Redactor {
 	r := &Redactor{}
 	for _, s := range secrets {
-		if len(s) < minSecret {
-			continue
+		switch {
+		case strings.Contains(config.Redacted, s): // "" as well
+		case len(s) < minSecret:
+			r.short = append(r.short, s)
+		default:
+			r.known = append(r.known, s, url.QueryEscape(s), url.PathEscape(s), quote(s, false), quote(s, true))
 		}
-		r.known = append(r.known, s, url.QueryEscape(s), url.PathEscape(s), quote(s, false), quote(s, true))
 	}
 	// Of two values that lie in each other the longer one is hidden whole.
 	slices.SortFunc(r.known, func(a, b string) int { return cmp.Or(len(b)-len(a), strings.Compare(a, b)) })
@@ -54,6 +63,11 @@ func (r *Redactor) hideKnown(s string) string {
 	return s
 }
 
+// holdsKnown says whether hideKnown would change s.
+func (r *Redactor) holdsKnown(s string) bool {
+	return slices.ContainsFunc(r.known, func(k string) bool { return strings.Contains(s, k) })
+}
+
 // Redact returns a message's body with every secret replaced by
 // config.Redacted. JSON stays JSON.
 func (r *Redactor) Redact(body []byte) []byte {
@@ -62,18 +76,55 @@ func (r *Redactor) Redact(body []byte) []byte {
 }
 
 func (r *Redactor) redact(body []byte) (safe []byte, isJSON bool) {
-	w := walker{hide: r, in: string(body), out: make([]byte, 0, len(body)+16)}
-	if strings.IndexByte(w.in, '\\') < 0 && r.hideKnown(w.in) == w.in {
-		w.hide = &Redactor{} // what stands nowhere need not be looked for in each string
-	}
-	if w.document() == nil {
+	text := string(body)
+	w := r.walker(text)
+	if w.document(0) == nil {
 		return w.out, true
 	}
-	return []byte(r.RedactText(w.in)), false
+	return []byte(r.text(text, maxDepth)), false
 }
 
-// RedactText is Redact for a text that is not JSON.
-func (r *Redactor) RedactText(s string) string { return hideInText(r.hideKnown(s)) }
+// RedactText is Redact for a text, such as a log line or an error. JSON that it
+// is stays JSON, unless a known value is a part of it that is none.
+func (r *Redactor) RedactText(s string) string { return r.text(s, 0) }
+
+// text is RedactText for a string that lies so deep in JSON.
+func (r *Redactor) text(s string, depth int) string {
+	if slices.Contains(r.short, s) {
+		return config.Redacted
+	}
+	if t := strings.TrimLeft(s, blanks); depth < maxDepth && t != "" && (t[0] == '{' || t[0] == '[') {
+		if w := r.walker(s); w.document(depth) == nil {
+			return r.hideKnown(string(w.out)) // one may reach over several strings
+		}
+	}
+	return hideInText(r.hideKnown(s))
+}
+
+// RedactLine returns a line of the log without its secrets.
+func (r *Redactor) RedactLine(l msg.LogLine) msg.LogLine {
+	l.Msg = r.RedactText(l.Msg)
+	l.Attrs, _ = Safe(r, l.Attrs) // nil for what no log can hold
+	return l
+}
+
+// Safe returns a copy of v without its secrets: all that v is as JSON goes through
+// r, so that no part can be forgotten. To fit the type again, known values below
+// 6 bytes, times, and numbers that stand under no secret key stay. It returns an
+// error for what is no JSON, or does not fit all the same.
+func Safe[T any](r *Redactor, v T) (T, error) {
+	var safe T
+	raw, err := json.Marshal(v)
+	if err != nil {
+		return safe, err
+	}
+	w := (&Redactor{known: r.known}).walker(string(raw))
+	w.typed = true
+	if err := w.document(-maxDepth); err != nil { // deeper than each message in it
+		return safe, err
+	}
+	return safe, json.Unmarshal(w.out, &safe)
+}
 
 // RedactHeader is Redact for the header of a message or a request.
 func (r *Redactor) RedactHeader(h map[string][]string) map[string][]string {
@@ -92,40 +143,23 @@ func (r *Redactor) RedactHeader(h map[string][]string) map[string][]string {
 	return safe
 }
 
-// secretWords are parts of keys, in lower case, without _ and -.
-var secretWords = [...]string{
-	"token", "password", "passwd", "passphrase", "secret", "apikey", "privatekey", "authorization", "cookie", "credential", "signature",
-}
-
-// isSecret says whether the strings under a key are secret.
-func isSecret(key string) bool {
-	k := strings.ToLower(key)
-	if strings.ContainsAny(k, "_-") {
-		k = strings.NewReplacer("_", "", "-", "").Replace(k)
-	}
-	for _, harmless := range [...]string{"file", "path", "fingerprint"} {
-		if strings.HasSuffix(k, harmless) {
-			return false
-		}
-	}
-	if k == "env" {
-		return true
-	}
-	for _, word := range secretWords {
-		if strings.Contains(k, word) {
-			return true
-		}
-	}
-	return false
-}
-
 // walker copies JSON and hides what is secret. It reads no more than it must to
 // tell keys from values, and keeps every byte that it does not hide.
 type walker struct {
-	hide *Redactor
-	in   string
-	at   int
-	out  []byte
+	hide  *Redactor
+	in    string
+	at    int
+	out   []byte
+	typed bool // times stay, and numbers under no secret key
+	flag  bool // the last string was --token or the like, whose value is the next
+}
+
+func (r *Redactor) walker(in string) *walker {
+	w := &walker{hide: r, in: in, out: make([]byte, 0, len(in)+16)}
+	if strings.IndexByte(in, '\\') < 0 && !r.holdsKnown(in) {
+		w.hide = &Redactor{short: r.short} // what stands nowhere need not be looked for in each string
+	}
+	return w
 }
 
 var errNotJSON = errors.New("not JSON")
@@ -133,8 +167,8 @@ var errNotJSON = errors.New("not JSON")
 // maxDepth bounds the nesting, and so the stack.
 const maxDepth = 200
 
-func (w *walker) document() error {
-	if err := w.value(false, 0); err != nil {
+func (w *walker) document(depth int) error {
+	if err := w.value(open, depth); err != nil {
 		return err
 	}
 	w.space()
@@ -163,7 +197,7 @@ func (w *walker) take(c byte) bool {
 	return true
 }
 
-func (w *walker) value(secret bool, depth int) error {
+func (w *walker) value(c cover, depth int) error {
 	w.space()
 	switch {
 	case w.at == len(w.in) || depth > maxDepth:
@@ -174,29 +208,36 @@ func (w *walker) value(secret bool, depth int) error {
 			if err != nil {
 				return err
 			}
-			return w.value(secret || isSecret(key), depth+1)
+			return w.value(max(c, coverOf(key)), depth+1)
 		})
 	case w.take('['):
-		return w.members(']', func() error { return w.value(secret, depth+1) })
+		w.flag = false
+		return w.members(']', func() error {
+			c := c
+			if w.flag {
+				c = hidden
+			}
+			w.flag = false
+			return w.value(c, depth+1)
+		})
 	case w.in[w.at] == '"':
-		return w.text(secret)
+		return w.text(c, depth)
 	}
 	end := strings.IndexAny(w.in[w.at:], " \t\r\n,]}")
 	if end < 0 {
 		end = len(w.in) - w.at
 	}
-	return w.literal(w.in[w.at : w.at+end])
+	return w.literal(c, w.in[w.at:w.at+end])
 }
 
 // literal copies a number or one of the three words.
-func (w *walker) literal(s string) error {
+func (w *walker) literal(c cover, s string) error {
 	w.at += len(s)
-	switch s {
-	case "true", "false", "null":
-	default:
-		if w.hide.hideKnown(s) != s {
-			s = `"` + config.Redacted + `"`
+	if s != "null" && (c == hidden || !w.typed && w.hide.holdsKnown(s)) {
+		if !json.Valid([]byte(s)) {
+			return errNotJSON
 		}
+		s = `"` + config.Redacted + `"`
 	}
 	w.out = append(w.out, s...)
 	return nil
@@ -226,7 +267,7 @@ func (w *walker) key() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if err := w.put(raw, key, w.hide.hideKnown(key)); err != nil {
+	if err := w.put(raw, key, hideInText(w.hide.hideKnown(key))); err != nil {
 		return "", err
 	}
 	if !w.take(':') {
@@ -261,15 +302,24 @@ func (w *walker) quoted() (raw, plain string, err error) {
 }
 
 // text copies a string value without its secrets.
-func (w *walker) text(secret bool) error {
+func (w *walker) text(c cover, depth int) error {
 	raw, plain, err := w.quoted()
 	if err != nil {
 		return err
 	}
-	if secret && plain != "" {
+	if c != open && plain != "" {
 		return w.put(raw, plain, config.Redacted)
 	}
-	return w.put(raw, plain, w.hide.RedactText(plain))
+	w.flag = strings.HasPrefix(plain, "--") && isSecret(plain)
+	if w.typed && isTime(plain) { // which may hold the digits of a secret
+		return w.put(raw, plain, plain)
+	}
+	return w.put(raw, plain, w.hide.text(plain, depth+1))
+}
+
+func isTime(s string) bool {
+	_, err := time.Parse(time.RFC3339, s)
+	return err == nil
 }
 
 // put writes a string as it was unless it had to change.

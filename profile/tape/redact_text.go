@@ -34,37 +34,84 @@ func hideInText(s string) string {
 	return out.String()
 }
 
-// secretAt finds the secret that the byte at i announces: s[from:to], or nothing
-// when the two are equal.
+// secretAt finds the secret that the byte at i announces or begins: s[from:to],
+// or nothing when the two are equal.
 func secretAt(s string, i int) (from, to int) {
-	switch s[i] {
-	case ':', '=':
-		if strings.HasPrefix(s[i:], "://") {
-			return userinfo(s, i+len("://"))
-		}
-		if key := keyBefore(s, i); isSecret(key) {
-			return valueFrom(s, i+1, key)
-		}
-	case ' ':
-		switch word := wordBefore(s, i); {
-		case strings.HasPrefix(word, "--") && isSecret(word):
-			return i + 1, endOfWord(s, i+1)
-		case strings.EqualFold(word, "bearer"), strings.EqualFold(word, "basic"):
-			return credential(s, i+1)
-		}
-	case '/':
+	switch c := s[i]; {
+	case c == ':', c == '=':
+		return valueAt(s, i)
+	case c == '/':
 		if strings.HasPrefix(s[i:], capability) {
 			from = i + len(capability)
 			return from, endOf(s, from, "/?#"+blanks+quotes)
 		}
+	case c == '-':
+		if from, to = privateKey(s, i); to == 0 && strings.HasPrefix(s[i:], "--") && beginsText(s, i) {
+			return flagValue(s, i)
+		}
+		return from, to
+	case isLetter(c) && beginsText(s, i):
+		if c == 'b' || c == 'B' {
+			return credential(s, i)
+		}
+		return shapeFrom(s, i)
 	}
 	return 0, 0
 }
 
-// credential is what follows the word Bearer or Basic, when it looks like one.
-func credential(s string, from int) (int, int) {
+// beginsText says whether no word reaches over i; the letter of an escape such
+// as \n belongs to none.
+func beginsText(s string, i int) bool {
+	return i == 0 || !isWord(s[i-1]) || i > 1 && s[i-2] == '\\'
+}
+
+// valueAt is the secret behind the : or = at i.
+func valueAt(s string, i int) (from, to int) {
+	if strings.HasPrefix(s[i:], "://") {
+		return userinfo(s, i+len("://"))
+	}
+	if s[i] == ':' && i > 0 && isDigit(s[i-1]) {
+		return botToken(s, i)
+	}
+	key := keyBefore(s, i)
+	before := i - len(key) - 1
+	if isSecret(key) || s[i] == '=' && before >= 0 && (s[before] == '?' || s[before] == '&') && isQuerySecret(key) {
+		return valueFrom(s, i+1, key)
+	}
+	return 0, 0
+}
+
+// flagValue is the word behind a flag such as --token, which begins at i.
+func flagValue(s string, i int) (int, int) {
+	end := endOfShape(s, i)
+	if end == len(s) || strings.IndexByte(blanks+quotes, s[end]) < 0 || !isSecret(s[i:end]) {
+		return 0, 0
+	}
+	next := end
+	for next < len(s) && strings.IndexByte(blanks+quotes+",\\", s[next]) >= 0 { // as a list of arguments is printed
+		next++
+	}
+	if next > end && strings.IndexByte(quotes, s[next-1]) >= 0 {
+		from, to, _ := quoted(s, next-1)
+		return from, to
+	}
+	return next, endOfWord(s, next)
+}
+
+// credential is what follows the word Bearer or Basic, which may begin at i: all
+// behind the scheme's own name (RFC 9110), and behind the common word what looks
+// like one.
+func credential(s string, i int) (int, int) {
+	end := endOfShape(s, i)
+	if word := s[i:end]; !strings.EqualFold(word, "bearer") && !strings.EqualFold(word, "basic") {
+		return 0, 0
+	}
+	from := end
+	for from < len(s) && (s[from] == ' ' || s[from] == '\t') {
+		from++
+	}
 	to := endOfWord(s, from)
-	if to-from < 8 {
+	if from == end || isLower(s[i]) && to-from < 8 && strings.Trim(s[from:to], "abcdefghijklmnopqrstuvwxyz.:!?") == "" {
 		return 0, 0
 	}
 	return from, to
@@ -92,30 +139,33 @@ func wordBefore(s string, end int) string {
 }
 
 func isWord(c byte) bool {
-	return c == '_' || c == '-' || '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
+	return c == '_' || c == '-' || isDigit(c) || isLetter(c)
 }
 
 // valueFrom is the value behind a secret key: to the closing quote or bracket,
 // to the end of the line for a header, else to the end of the word. A count of
 // tokens is none.
 func valueFrom(s string, from int, key string) (int, int) {
-	for from < len(s) && (s[from] == ' ' || s[from] == '\t') {
+	for from < len(s) && strings.IndexByte(" \t=>", s[from]) >= 0 { // as in == and =>
 		from++
 	}
-	if from == len(s) {
-		return 0, 0
+	first := from // behind the backslashes of a quote that lies in another one
+	for first < len(s) && s[first] == '\\' {
+		first++
+	}
+	if first == len(s) {
+		return from, first
 	}
 	lower := strings.ToLower(key)
 	to := endOfWord(s, from)
-	switch open := s[from]; {
-	case open == '"', open == '\'', open == '`':
-		from++
-		to = endOfQuote(s, from, open)
-	case open == '{', open == '[':
+	switch c := s[first]; {
+	case strings.IndexByte(quotes, c) >= 0:
+		from, to, _ = quoted(s, first)
+	case c == '{', c == '[':
 		to = endOfBracket(s, from)
 	case strings.Contains(lower, "authorization"), strings.Contains(lower, "cookie"):
 		to = endOf(s, from, "\r\n"+quotes)
-	case strings.HasSuffix(lower, "tokens") && strings.Trim(s[from:to], "0123456789") == "":
+	case countsTokens(key) && strings.Trim(s[from:to], "0123456789") == "":
 		return 0, 0
 	}
 	return from, to
@@ -136,16 +186,25 @@ func endOf(s string, from int, chars string) int {
 	return len(s)
 }
 
-func endOfQuote(s string, from int, quote byte) int {
-	for i := from; i < len(s); i++ {
-		switch s[i] {
-		case '\\':
-			i++
-		case quote:
-			return i
+// quoted is what stands in the quotes that open at i, and where the closing one
+// is. In a string within a string both have backslashes before them, 1, 3, 7 …
+// by the depth, and a quote with more of them is one of the contents.
+func quoted(s string, i int) (from, to, end int) {
+	depth := escapes(s, i)
+	for end = i + 1; end < len(s); end++ {
+		if s[end] != s[i] {
+			continue
+		}
+		if n := escapes(s[i+1:end], end-i-1); n < depth || n%(2*depth+2) == depth {
+			return i + 1, end - min(n, depth), end
 		}
 	}
-	return len(s)
+	return i + 1, len(s), len(s)
+}
+
+// escapes counts the backslashes before i.
+func escapes(s string, i int) int {
+	return i - len(strings.TrimRight(s[:i], `\`))
 }
 
 func endOfBracket(s string, from int) int {
@@ -153,7 +212,7 @@ func endOfBracket(s string, from int) int {
 	for i := from; i < len(s); i++ {
 		switch s[i] {
 		case '"', '\'', '`':
-			i = endOfQuote(s, i+1, s[i])
+			_, _, i = quoted(s, i)
 		case '{', '[':
 			depth++
 		case '}', ']':

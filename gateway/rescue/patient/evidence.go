@@ -109,7 +109,7 @@ func isOpen(ctx context.Context, port int) bool {
 // runs says whether the peer's process runs, or one that was started in its place
 // since its entry was read.
 func (h *Hands) runs(peer profile.Instance) bool {
-	if starting, ok := profile.ReadStarting(peer.StateDir); ok && starting.Alive() || peer.Alive() {
+	if starting, ok := peer.Starting(); ok && starting.Alive() || peer.Alive() {
 		return true
 	}
 	now, err := h.own.Registry.Get(peer.Profile)

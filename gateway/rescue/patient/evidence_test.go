@@ -208,11 +208,15 @@ func TestThePeersOwnManagerIsAsked(t *testing.T) {
 			t.Errorf("a peer that was started by hand: %v", err)
 		}
 	}
-	w.peer.Manager, w.peer.Keeper = "up", filepath.Join(t.TempDir(), "up")
-	l, err := net.Listen("unix", w.peer.Keeper)
+	l, err := w.hands.own.Registry.ListenKeeper()
 	if err != nil {
 		t.Fatal(err)
 	}
+	w.peer.Manager, w.peer.Keeper = "up", filepath.Join(t.TempDir(), "1.sock")
+	if _, err := w.hands.Status(t.Context(), w.peer); err == nil || !strings.Contains(err.Error(), "is no socket of a clawdbot up") {
+		t.Errorf("a socket elsewhere: %v", err)
+	}
+	w.peer.Keeper = l.Addr().String()
 	ctx, cancel := context.WithCancel(t.Context())
 	ended, k := make(chan error, 1), new(keeper)
 	go func() { ended <- service.ServeKeeper(ctx, l, k) }()

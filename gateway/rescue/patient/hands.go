@@ -57,7 +57,11 @@ func (h *Hands) Start(ctx context.Context, peer profile.Instance) error {
 
 // manager is the one that started the peer, which needs not be the host's.
 func (h *Hands) manager(peer profile.Instance) (*service.Host, error) {
-	return service.Of(peer.Manager, peer.Keeper, h.own.Env().Get)
+	keeper, err := h.own.Registry.Keeper(peer)
+	if err != nil {
+		return nil, err
+	}
+	return service.Of(peer.Manager, keeper, h.own.Env().Get)
 }
 
 // Abort ends the peer's process so that its stacks stay, and returns their path.
@@ -78,7 +82,7 @@ func (h *Hands) Kill(ctx context.Context, peer profile.Instance) error {
 
 // end proves the process and ends it in the way given.
 func (h *Hands) end(ctx context.Context, peer profile.Instance, way func(context.Context, proc.Identity, string, time.Duration) error) error {
-	switch err := peer.Prove(); {
+	switch err := h.own.Registry.Prove(peer); {
 	case errors.Is(err, proc.ErrGone):
 		return nil
 	case err != nil:

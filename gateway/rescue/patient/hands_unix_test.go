@@ -86,6 +86,25 @@ func TestAProcessThatIsNotThePeers(t *testing.T) {
 	}
 }
 
+// TestAForgedEntry that names the gateway of another profile does not end that.
+func TestAForgedEntry(t *testing.T) {
+	w := newWard(t)
+	w.run()
+	healthy, forged := w.peer, w.peer
+	healthy.Profile, healthy.Bus = "healthy", "healthy"
+	for _, i := range []profile.Instance{healthy, forged} {
+		if _, err := w.main.Registry.Update(func([]profile.Instance) (profile.Instance, error) { return i, nil }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := w.hands.Abort(t.Context(), forged); !errors.Is(err, profile.ErrNotProven) || !healthy.Alive() {
+		t.Errorf("abort: %v, alive %v", err, healthy.Alive())
+	}
+	if err := w.hands.Kill(t.Context(), forged); !errors.Is(err, profile.ErrNotProven) || !healthy.Alive() {
+		t.Errorf("kill: %v, alive %v", err, healthy.Alive())
+	}
+}
+
 func TestFewStacksAreKept(t *testing.T) {
 	w := newWard(t)
 	crashes := filepath.Join(w.main.StateDir, "crash")

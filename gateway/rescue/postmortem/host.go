@@ -101,7 +101,11 @@ func (c *collector) service(ctx context.Context) error {
 	if manager == "" && c.cfg.Peer.Unit != "" {
 		manager = string(service.Native(runtime.GOOS))
 	}
-	h, err := service.Of(manager, c.cfg.Peer.Keeper, c.cfg.Own.Env().Get)
+	keeper, err := c.cfg.Own.Registry.Keeper(c.cfg.Peer)
+	if err != nil {
+		return err
+	}
+	h, err := service.Of(manager, keeper, c.cfg.Own.Env().Get)
 	if err != nil {
 		return err
 	}

@@ -10,10 +10,11 @@ import (
 
 	"clawdbot/bus/msg"
 	"clawdbot/profile/config"
+	"clawdbot/profile/tape"
 )
 
 func TestRedactorHides(t *testing.T) {
-	r := newRedactor([]string{"known-secret", `quo"ted-secret`, "short", ""})
+	r := tape.NewRedactor([]string{"known-secret", `quo"ted-secret`, "short", ""})
 	for text, want := range map[string]string{
 		"x known-secret y":                  "x " + config.Redacted + " y",
 		`{\"a\":\"quo\"ted-secret\"}`:       `{\"a\":\"` + config.Redacted + `\"}`,
@@ -26,7 +27,7 @@ func TestRedactorHides(t *testing.T) {
 		"/__clawdbot__/cap/AAAABBBB/index.html":                             "/__clawdbot__/cap/" + config.Redacted + "/index.html",
 		"pkg.(*Server).Run(0xc000123456, {0x1, 0x2})":                       "pkg.(*Server).Run(0xc000123456, {0x1, 0x2})",
 	} {
-		if got := r.text(text); got != want {
+		if got := r.RedactText(text); got != want {
 			t.Errorf("%s\n got %s\nwant %s", text, got, want)
 		}
 	}
@@ -40,11 +41,11 @@ func FuzzRedactedReport(f *testing.F) {
 	f.Add("falsey", "\x00\xff://@", "")
 	f.Fuzz(func(t *testing.T, secret, text, key string) {
 		line := msg.LogLine{Level: "info", Msg: text + secret, Attrs: map[string]any{key: secret}}
-		safe, err := newRedactor([]string{secret}).report(Report{Made: time.Unix(1795358732, 100000000).UTC(), Finding: text, Journal: []string{secret + text}, Log: []msg.LogLine{line}})
+		safe, err := tape.Safe(tape.NewRedactor([]string{secret}), Report{Made: time.Unix(1795358732, 100000000).UTC(), Finding: text, Journal: []string{secret + text}, Log: []msg.LogLine{line}})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(secret) < minSecret || !utf8.ValidString(secret) || isTime(text+secret, secret+text, text, secret) || strings.Contains(config.Redacted, secret) {
+		if len(secret) < 6 || !utf8.ValidString(secret) || isTime(text+secret, secret+text, text, secret) || strings.Contains(config.Redacted, secret) {
 			return
 		}
 		for _, s := range []string{safe.Finding, safe.Journal[0], safe.Log[0].Msg, fmt.Sprint(safe.Log[0].Attrs)} {

@@ -128,7 +128,7 @@ func Collect(ctx context.Context, cfg Config) (Report, error) {
 	}
 	c.report.Finding = finding(c.report)
 	secrets := append(secretsOf(c.owner), secretsOf(cfg.Own)...)
-	return newRedactor(append(secrets, c.secrets...)).report(c.report)
+	return tape.Safe(tape.NewRedactor(append(secrets, c.secrets...)), c.report)
 }
 
 // collector fills in a report.

@@ -61,9 +61,9 @@ func (a *app) report(err error) int {
 	}
 	e := asExit(err)
 	pen := a.pen(a.Err)
-	fmt.Fprintf(a.Err, "%s %s\n", pen.bad("clawdbot:"), oneLine(e.Error()))
+	fmt.Fprintf(a.Err, "%s %s\n", pen.bad("clawdbot:"), printable(oneLine(e.Error())))
 	if e.Try != "" {
-		fmt.Fprintf(a.Err, "%s %s\n", pen.dim("try:"), e.Try)
+		fmt.Fprintf(a.Err, "%s %s\n", pen.dim("try:"), printable(e.Try))
 	}
 	return int(e.Code)
 }

@@ -86,9 +86,9 @@ func (a *app) printService(p profile.Profile, r serviceReport, how condition) {
 	a.wrapped(pen.dim("  service  "), serviceLine(serviceStatus{s.Manager, s.Unit, s.Installed, s.Active}))
 	switch {
 	case r.Error != "":
-		a.wrapped(pen.dim("  manager  "), r.Error)
+		a.wrapped(pen.dim("  manager  "), printable(r.Error))
 	case s.Installed:
-		a.wrapped(pen.dim("  manager  "), managerLine(s))
+		a.wrapped(pen.dim("  manager  "), printable(managerLine(s)))
 	}
 	if r.Gateway.Reachable && s.Installed && r.Error == "" && s.PID != r.Gateway.PID {
 		a.wrapped(pen.warn("! "), "the gateway that answers was not started by the service")

@@ -161,7 +161,7 @@ func (d *daemon) buildRescue(on stage) (Component, error) {
 		Subjects: d.Profile.Subjects(), Dial: on.dial, DialSystem: d.bus.DialSystem, Registry: d.Profile.Registry,
 		Allowed:  func(name string) bool { return d.settings().watches(name) },
 		Settings: func() config.Rescue { return d.config().Rescue },
-		Store:    d.store, Hands: patient.New(d.Profile), Environ: []string{"PATH=" + env.Get("PATH"), "HOME=" + env.Home},
+		Store:    d.store, Hands: patient.New(d.Profile), Secrets: d.secrets, Environ: []string{"PATH=" + env.Get("PATH"), "HOME=" + env.Home},
 		Version: d.Version, Log: d.logFor("rescue"),
 	})
 }
