@@ -11,13 +11,14 @@ import (
 const nodeOnly = "node"
 
 // methodScope returns the scope that a method needs, by the original's table. A
-// method that it does not know, such as a service's own, needs admin.
+// method that it does not know, such as a service's own, needs admin; so does all
+// of config, which tells of files and the environment.
 func methodScope(method string) string {
 	switch method {
 	case "health", "logs.tail", "channels.status", "status", "models.list", "agents.list", "agent.identity.get",
 		"skills.status", "voicewake.get", "sessions.list", "sessions.preview", "cron.list", "cron.status", "cron.runs",
 		"system-presence", "last-heartbeat", "node.list", "node.describe", "chat.history",
-		"peers.list", "incidents.list", "incidents.show", "rescue.status", "component.list", "config.plan", "record.stats": // ours
+		"peers.list", "incidents.list", "incidents.show", "rescue.status", "component.list", "record.stats": // ours
 		return frame.ScopeRead
 	case "send", "agent", "agent.wait", "wake", "talk.mode", "voicewake.set", "node.invoke", "chat.send", "chat.abort",
 		"canvas.url", "canvas.status": // ours

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"strings"
 	"testing"
 	"time"
 
@@ -16,7 +17,7 @@ import (
 const patience = 10 * time.Second
 
 func TestMain(m *testing.M) {
-	if len(os.Args) == 3 {
+	if len(os.Args) >= 3 {
 		if role, ok := roles[os.Args[1]]; ok {
 			if err := role(Profile{Name: "main", StateDir: os.Args[2]}); err != nil {
 				fmt.Fprintln(os.Stderr, err)
@@ -56,9 +57,9 @@ var roles = map[string]func(Profile) error{
 }
 
 // spawn runs this test program in a role until it says that it is up, and ends it with the test.
-func spawn(t *testing.T, role, stateDir string) (*exec.Cmd, proc.Identity) {
+func spawn(t *testing.T, role, stateDir string, more ...string) (*exec.Cmd, proc.Identity) {
 	t.Helper()
-	cmd := exec.Command(testProgram(t), role, stateDir)
+	cmd := exec.Command(testProgram(t), append([]string{role, stateDir}, more...)...)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -106,33 +107,65 @@ func TestProve(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	hosts := func() Registry { return resolve(t, Flags{}, testEnv(t, nil)).Registry }
 	gateway := Instance{Profile: "main", StateDir: state, Process: id, Exe: exe}
-	if err := gateway.Prove(); err != nil {
-		t.Errorf("the gateway itself: %v", err)
-	}
 	older := id
 	older.Start += "0"
 	elsewhere := t.TempDir()
 	_, other := spawn(t, "--hold", elsewhere)
+	_, named := spawn(t, "--hold", t.TempDir(), "--profile", "rescue")
 	for name, c := range map[string]struct {
 		change func(*Instance)
+		others []Instance
 		want   error
+		says   string
 	}{
-		"another program":           {func(i *Instance) { i.Exe = "/opt/another" }, ErrNotProven},
-		"no program":                {func(i *Instance) { i.Exe = "" }, ErrNotProven},
-		"a number that was reused":  {func(i *Instance) { i.Process = older }, proc.ErrGone},
-		"a gateway that stopped":    {func(i *Instance) { i.Process = proc.Identity{} }, proc.ErrGone},
-		"another profile's gateway": {func(i *Instance) { i.Process = other }, ErrNotProven},
-		"a profile without a store": {func(i *Instance) { i.StateDir = t.TempDir() }, ErrNotProven},
+		"the gateway itself":          {},
+		"beside others":               {others: []Instance{{Profile: "rescue", StateDir: elsewhere, Process: other}, {Profile: "third", StateDir: t.TempDir()}}},
+		"another program":             {func(i *Instance) { i.Exe = "/opt/another" }, nil, ErrNotProven, "the registry says /opt/another"},
+		"no program":                  {func(i *Instance) { i.Exe = "" }, nil, ErrNotProven, "it runs "},
+		"a number that was reused":    {func(i *Instance) { i.Process = older }, nil, proc.ErrGone, ""},
+		"a gateway that stopped":      {func(i *Instance) { i.Process = proc.Identity{} }, nil, proc.ErrGone, ""},
+		"another profile's gateway":   {func(i *Instance) { i.Process = other }, nil, ErrNotProven, "does not have the store"},
+		"a profile without a store":   {func(i *Instance) { i.StateDir = t.TempDir() }, nil, ErrNotProven, "LOCK"},
+		"another's command line":      {func(i *Instance) { i.Process = named }, nil, ErrNotProven, "its command line says --profile rescue"},
+		"another has the process":     {nil, []Instance{{Profile: "rescue", StateDir: elsewhere, Process: id}}, ErrNotProven, "it is the gateway of rescue too"},
+		"another has the folder":      {nil, []Instance{{Profile: "rescue", StateDir: state + "/."}}, ErrNotProven, "rescue has its state folder too"},
+		"forged from another's entry": {nil, []Instance{{Profile: "rescue", StateDir: state, Process: id, Exe: exe}}, ErrNotProven, "rescue too"},
 	} {
-		i := gateway
-		c.change(&i)
-		if err := i.Prove(); !errors.Is(err, c.want) {
-			t.Errorf("%s: %v, want %v", name, err, c.want)
-		}
+		t.Run(name, func(t *testing.T) {
+			i, r := gateway, hosts()
+			if c.change != nil {
+				c.change(&i)
+			}
+			register(t, r, i)
+			for _, other := range c.others {
+				register(t, r, other)
+			}
+			err := r.Prove(i)
+			if !errors.Is(err, c.want) || err != nil && !strings.Contains(err.Error(), c.says) {
+				t.Errorf("got %v, want %v: %s", err, c.want, c.says)
+			}
+		})
 	}
 	mine := Instance{Profile: "main", StateDir: state, Process: self(t), Exe: exe}
-	if err := mine.Prove(); err != nil {
+	if err := hosts().Prove(mine); err != nil {
 		t.Errorf("this process, whose lock must not be asked for: %v", err)
+	}
+}
+
+func TestProfileOfACommandLine(t *testing.T) {
+	for line, want := range map[string]string{
+		"clawdbot gateway run":                    "",
+		"clawdbot --profile main gateway run":     "main",
+		"clawdbot gateway run --profile=main":     "main",
+		"clawdbot --dev gateway run":              Dev,
+		"clawdbot --profile":                      "",
+		"clawdbot gateway -- --profile main":      "",
+		"clawdbot --profile-of main --profiles=x": "",
+	} {
+		if got, ok := chosen(strings.Fields(line)); got != want || ok != (want != "") {
+			t.Errorf("%s: %q, %v", line, got, ok)
+		}
 	}
 }

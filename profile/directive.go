@@ -63,7 +63,14 @@ type signed struct {
 const (
 	directiveFile = "directive.json"
 	refusedFile   = "directive.refused.json"
+	takenFile     = "directive.taken.json"
 )
+
+// taken is a directive that was followed, kept while it would hold.
+type taken struct {
+	MAC     string    `json:"mac"`
+	Expires time.Time `json:"expires"`
+}
 
 // WriteDirective signs the directive and leaves it in the instance's state
 // folder, in place of an earlier one.
@@ -118,63 +125,110 @@ func (d Directive) mac(secret string) ([]byte, error) {
 	return h.Sum(nil), nil
 }
 
+// WithdrawDirective removes the directive that waits for the instance, if it is
+// of that incident: a start after its end is none of the peer's business. That
+// there is none, or one of another incident or of an operator, is no error.
+func (r Registry) WithdrawDirective(i Instance, incident string) error {
+	path := filepath.Join(i.StateDir, directiveFile)
+	body, err := config.ReadFile(path)
+	if err != nil {
+		return nil // there is none, or the next start puts aside what it is
+	}
+	var s signed
+	if json.Unmarshal(body, &s) != nil || incident == "" || s.Incident != incident {
+		return nil
+	}
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) { // it may have been taken meanwhile
+		return fmt.Errorf("boot directive for %s: %w", i.Profile, err)
+	}
+	return nil
+}
+
 // TakeDirective returns the boot directive that waits for this profile, once,
-// or ErrNoDirective. One that must not be followed is ErrDirective with the
-// reason; it is put aside, so that it is told once too. Peers are the profiles
-// that may direct this one, as in rescue.peers; nil are all that the host knows.
+// or ErrNoDirective. One that must not be followed, such as a copy of one that
+// was taken, is ErrDirective with the reason; it is put aside, so that it is told
+// once too. Peers are the profiles that may direct this one, as in rescue.peers;
+// nil are all that the host knows.
 func (p Profile) TakeDirective(now time.Time, peers []string) (Directive, error) {
 	path := filepath.Join(p.StateDir, directiveFile)
 	body, err := config.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return Directive{}, ErrNoDirective
 	}
-	var d Directive
+	var s signed
 	if err == nil {
-		d, err = p.verify(body, now, peers)
+		s, err = p.verify(body, now, peers)
+	}
+	if err == nil {
+		err = p.takeOnce(s, now)
 	}
 	if err != nil {
-		return Directive{}, errors.Join(fmt.Errorf("%w: %w", ErrDirective, err), os.Rename(path, filepath.Join(p.StateDir, refusedFile)))
+		aside := filepath.Join(p.StateDir, refusedFile)
+		return Directive{}, errors.Join(fmt.Errorf("%w: %w", ErrDirective, err), os.RemoveAll(aside), os.Rename(path, aside))
 	}
 	if err := os.Remove(path); err != nil { // one that cannot be taken would hold for every start to come
 		return Directive{}, fmt.Errorf("%w: %w", ErrDirective, err)
 	}
-	return d, nil
+	return s.Directive, nil
 }
 
-// verify returns the directive in the file when it is one for this profile, from a peer, and holds now.
-func (p Profile) verify(body []byte, now time.Time, peers []string) (Directive, error) {
+// takeOnce remembers the directive before it is followed, and refuses one that it remembers.
+func (p Profile) takeOnce(s signed, now time.Time) error {
+	path := filepath.Join(p.StateDir, takenFile)
+	var before []taken
+	if body, err := config.ReadFile(path); err == nil {
+		_ = json.Unmarshal(body, &before) // who can damage it can remove it too
+	}
+	before = slices.DeleteFunc(before, func(t taken) bool { return !now.Before(t.Expires) })
+	if slices.ContainsFunc(before, func(t taken) bool { return t.MAC == s.MAC }) {
+		return fmt.Errorf("it was taken already: %s gave it at %s for one start", s.By, s.Issued.Format(time.RFC3339))
+	}
+	body, err := json.Marshal(append(before, taken{s.MAC, s.Expires}))
+	if err != nil {
+		return err
+	}
+	if err := WriteFile(path, append(body, '\n')); err != nil {
+		return fmt.Errorf("that it is taken cannot be noted: %w", err)
+	}
+	return nil
+}
+
+// verify returns the directive in the file, its signature in one spelling, when
+// it is one for this profile, from a peer, and holds now.
+func (p Profile) verify(body []byte, now time.Time, peers []string) (signed, error) {
 	var s signed
 	dec := json.NewDecoder(bytes.NewReader(body))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(&s); err != nil {
-		return Directive{}, fmt.Errorf("it cannot be read: %w", err)
+		return signed{}, fmt.Errorf("it cannot be read: %w", err)
 	}
 	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return Directive{}, errors.New("it cannot be read: something follows it")
+		return signed{}, errors.New("it cannot be read: something follows it")
 	}
 	if err := p.mayDirect(s.By, peers); err != nil {
-		return Directive{}, err
+		return signed{}, err
 	}
 	secret, err := p.Registry.PairSecret(s.By, p.Bus())
 	if err != nil {
-		return Directive{}, err
+		return signed{}, err
 	}
 	want, err := s.mac(secret)
 	if err != nil {
-		return Directive{}, err
+		return signed{}, err
 	}
 	got, err := hex.DecodeString(s.MAC)
 	switch {
 	case err != nil || !hmac.Equal(got, want):
-		return Directive{}, fmt.Errorf("it is forged: %s did not sign it", s.By)
+		return signed{}, fmt.Errorf("it is forged: %s did not sign it", s.By)
 	case s.Profile != p.Name:
-		return Directive{}, fmt.Errorf("it is for profile %s, and this is %s", s.Profile, p.Name)
+		return signed{}, fmt.Errorf("it is for profile %s, and this is %s", s.Profile, p.Name)
 	case s.Issued.After(now.Add(directiveSkew)):
-		return Directive{}, fmt.Errorf("it was issued in the future, at %s", s.Issued.Format(time.RFC3339))
+		return signed{}, fmt.Errorf("it was issued in the future, at %s", s.Issued.Format(time.RFC3339))
 	case !now.Before(s.Expires):
-		return Directive{}, fmt.Errorf("it expired at %s", s.Expires.Format(time.RFC3339))
+		return signed{}, fmt.Errorf("it expired at %s", s.Expires.Format(time.RFC3339))
 	}
-	return s.Directive, s.check()
+	s.MAC = hex.EncodeToString(want)
+	return s, s.check()
 }
 
 // mayDirect refuses an issuer that is no peer of this profile.

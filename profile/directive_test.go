@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -179,6 +180,106 @@ func TestDirectiveOfTheUnnamedProfile(t *testing.T) {
 	}
 }
 
+// TestDirectiveThatIsPutBack: a copy of one that was taken is refused as long as
+// it would hold, however its signature is spelled and whatever came after it.
+func TestDirectiveThatIsPutBack(t *testing.T) {
+	p, main := directed(t)
+	path := filepath.Join(p.StateDir, directiveFile)
+	second := directive()
+	second.Generation = 2
+	var first []byte
+	for _, d := range []Directive{directive(), second} {
+		if err := p.Registry.WriteDirective(main, d); err != nil {
+			t.Fatal(err)
+		}
+		body, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if first == nil {
+			first = body
+		}
+		if _, err := p.TakeDirective(issued, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	at := bytes.Index(first, []byte(`"mac": "`)) + len(`"mac": "`)
+	shouted := slices.Concat(first[:at], bytes.ToUpper(first[at:at+64]), first[at+64:])
+	for _, copied := range [][]byte{first, shouted} {
+		if err := os.WriteFile(path, copied, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := p.TakeDirective(issued.Add(MaxDirective-1), nil); !errors.Is(err, ErrDirective) || !strings.Contains(err.Error(), "it was taken already: rescue gave it") {
+			t.Errorf("got %v", err)
+		}
+	}
+	if info, err := os.Stat(filepath.Join(p.StateDir, takenFile)); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("%v, %v", info, err)
+	}
+	later := directive()
+	later.Issued, later.Expires = issued.Add(MaxDirective), issued.Add(2*MaxDirective)
+	if err := p.Registry.WriteDirective(main, later); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.TakeDirective(later.Issued, nil); err != nil {
+		t.Fatal(err)
+	}
+	if body, err := os.ReadFile(filepath.Join(p.StateDir, takenFile)); err != nil || bytes.Count(body, []byte("mac")) != 1 {
+		t.Errorf("what expired is kept: %s, %v", body, err)
+	}
+}
+
+// TestDirectiveThatIsAFolder is put aside, whatever was put aside before it.
+func TestDirectiveThatIsAFolder(t *testing.T) {
+	for _, before := range []string{"", "/old"} { // a file, and a folder with one
+		p, _ := directed(t)
+		path, aside := filepath.Join(p.StateDir, directiveFile), filepath.Join(p.StateDir, refusedFile)
+		for _, file := range []string{path + "/inside", aside + before} {
+			if err := WriteFile(file, []byte("x")); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := p.TakeDirective(issued, nil); !errors.Is(err, ErrDirective) || !strings.HasSuffix(err.Error(), "directive.json is not a regular file") {
+			t.Errorf("got %v", err)
+		}
+		if _, err := os.Stat(filepath.Join(aside, "inside")); err != nil {
+			t.Error(err)
+		}
+		if _, err := p.TakeDirective(issued, nil); !errors.Is(err, ErrNoDirective) {
+			t.Errorf("it is told again: %v", err)
+		}
+	}
+}
+
+func TestWithdrawDirective(t *testing.T) {
+	p, main := directed(t)
+	if err := p.Registry.WithdrawDirective(main, directive().Incident); err != nil {
+		t.Errorf("there is none: %v", err)
+	}
+	byHand := directive()
+	byHand.Incident = ""
+	for name, c := range map[string]struct {
+		written  Directive
+		incident string
+		stays    bool
+	}{
+		"its own":             {directive(), directive().Incident, false},
+		"of another incident": {directive(), "20260102-030405-main-ffff", true},
+		"by hand":             {byHand, directive().Incident, true},
+		"of no incident":      {byHand, "", true},
+	} {
+		if err := p.Registry.WriteDirective(main, c.written); err != nil {
+			t.Fatal(err)
+		}
+		if err := p.Registry.WithdrawDirective(main, c.incident); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if _, err := os.Stat(filepath.Join(p.StateDir, directiveFile)); (err == nil) != c.stays {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 func TestDirectiveThatNobodyMayGive(t *testing.T) {
 	p, main := directed(t)
 	for says, change := range map[string]func(*Directive){
@@ -225,7 +326,7 @@ func FuzzDirective(f *testing.F) {
 	f.Add(swap("main died", "main lives")(body))
 	f.Add([]byte(`{"by":"rescue","mac":""}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
-		if err := os.WriteFile(path, body, 0o600); err != nil {
+		if err := errors.Join(os.WriteFile(path, body, 0o600), os.RemoveAll(filepath.Join(p.StateDir, takenFile))); err != nil {
 			t.Fatal(err)
 		}
 		got, err := p.TakeDirective(issued, nil)

@@ -126,7 +126,7 @@ func (p Profile) browserPort(cfg config.Config, set *ports.Ports) (Setting, erro
 	}
 	u, err := url.Parse(raw)
 	if err != nil || u.Hostname() == "" || u.Port() == "" {
-		return Setting{}, fmt.Errorf("%w: %s: %q must be like http://127.0.0.1:%d", ErrPort, why, raw, set.Browser)
+		return Setting{}, fmt.Errorf("%w: %s must be like http://127.0.0.1:%d", ErrPort, why, set.Browser)
 	}
 	port, err := parsePort(why, u.Port())
 	if err != nil {

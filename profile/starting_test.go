@@ -1,10 +1,13 @@
 package profile
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"testing"
 	"time"
+
+	"clawdbot/profile/proc"
 )
 
 func TestNoteOfTheStart(t *testing.T) {
@@ -49,5 +52,54 @@ func TestNoteOfTheStart(t *testing.T) {
 		if s, ok := ReadStarting(p.StateDir); ok {
 			t.Errorf("%q: %+v", damaged, s)
 		}
+	}
+}
+
+// TestNoteOfAnotherProgram: nobody waits for a process that is not the gateway's program.
+func TestNoteOfAnotherProgram(t *testing.T) {
+	p := Profile{Name: "main", StateDir: t.TempDir()}
+	_, id := spawn(t, "--hang", t.TempDir())
+	exe, err := proc.Exe(id.PID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.NoteStart(Starting{Process: id}); err != nil {
+		t.Fatal(err)
+	}
+	honest, ok := ReadStarting(p.StateDir)
+	if !ok || honest.Exe != exe || !honest.Alive() {
+		t.Fatalf("got %+v", honest)
+	}
+	gone := id
+	gone.Start += "0"
+	another := filepath.Join(t.TempDir(), "sleep")
+	for name, c := range map[string]struct {
+		note       Starting
+		registered string // program
+		want       bool
+	}{
+		"the gateway":                         {honest, exe, true},
+		"never registered":                    {honest, "", true},
+		"updated to another folder":           {honest, filepath.Join(t.TempDir(), filepath.Base(exe)+"-1.2"), true},
+		"of a version that notes no program":  {Starting{Process: id}, exe, true},
+		"that is gone":                        {Starting{Process: gone, Exe: exe}, exe, true},
+		"another program":                     {Starting{Process: id, Exe: another}, another, false},
+		"no program noted, and another known": {Starting{Process: id}, another, false},
+		"no program noted, and none known":    {Starting{Process: id}, "", false},
+		"another program, and it says so":     {honest, another, false},
+	} {
+		body, err := json.Marshal(c.note)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(p.StateDir, startingFile), body, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if s, ok := (Instance{Profile: "main", StateDir: p.StateDir, Exe: c.registered}).Starting(); ok != c.want || ok && s.Process != c.note.Process {
+			t.Errorf("%s: %+v, %v", name, s, ok)
+		}
+	}
+	if (Starting{Process: id, Exe: another}).Alive() || (Starting{Process: id}).Alive() {
+		t.Error("another program passes for the one that was noted")
 	}
 }

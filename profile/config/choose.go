@@ -42,7 +42,7 @@ type Directive struct {
 // be weaker than what the user had set. A directive that is followed makes the generation of its BadHash
 // a bad one, so that the next start does not try it either.
 //
-// Whatever runs instead of the file went through Tighten. Safe mode has the defaults, which listen on
+// Whatever runs instead of the file went through Tighten, with the file and the generations. Safe mode has the defaults, which listen on
 // loopback and need a token.
 func (g Generations) Choose(loaded *Loaded, loadErr error, d *Directive, o Options) (Choice, error) {
 	past, err := g.List()
@@ -60,6 +60,7 @@ func (g Generations) Choose(loaded *Loaded, loadErr error, d *Directive, o Optio
 
 // choose is Choose on the list of generations.
 func choose(loaded *Loaded, loadErr error, d *Directive, past []Generation, o Options) Choice {
+	all := past
 	if d.against(loaded) {
 		past = slices.DeleteFunc(slices.Clone(past), func(g Generation) bool { return g.Hash == d.BadHash })
 	}
@@ -81,7 +82,7 @@ func choose(loaded *Loaded, loadErr error, d *Directive, past []Generation, o Op
 	if reason == "" {
 		return Choice{Source: FromFile, Loaded: loaded}
 	}
-	f := fallback{o, loaded, reason}
+	f := fallback{o, lastWords(loaded, all, o), reason}
 	if d.concerns(loaded) {
 		if d.Safe {
 			return f.safeMode()
@@ -115,7 +116,7 @@ func (d *Directive) sentence() string { return fmt.Sprintf("boot directive of %s
 // fallback makes the choice when it cannot be the file.
 type fallback struct {
 	o      Options
-	file   *Loaded // what the file says, as far as it can be read; nil when it cannot
+	words  []*Loaded // what the user said last
 	reason string
 }
 
@@ -135,9 +136,38 @@ func (f fallback) safeMode() Choice {
 
 func (f fallback) choice(s Source, l *Loaded, n uint64, reason string) Choice {
 	c := Choice{Source: s, Loaded: l, Generation: n, Reason: reason}
-	l.Config, c.Tightened = Tighten(l.Config, f.file)
+	l.Config, c.Tightened = Tighten(l.Config, f.words...)
 	if s == FromSafeMode { // it has nothing of the user's that could be weaker
 		c.Tightened = nil
 	}
 	return c
+}
+
+// Tighten is the function Tighten with what the user said last: the file as Load returned it, also
+// nil, and where that tells nothing the generations on record, whatever became of them.
+func (g Generations) Tighten(fallback Config, file *Loaded, o Options) (Config, []string, error) {
+	past, err := g.List()
+	if err != nil {
+		return fallback, nil, err
+	}
+	tightened, sentences := Tighten(fallback, lastWords(file, past, o)...)
+	return tightened, sentences, nil
+}
+
+// lastWords are the configs that tell what the user wants, the newest first: the file, and the
+// generations down to one in which all can be read. A file that is missing tells nothing.
+func lastWords(file *Loaded, past []Generation, o Options) (words []*Loaded) {
+	if file != nil && file.Exists {
+		words = append(words, file)
+	}
+	whole := func(l *Loaded) bool { return l.partial != nil && len(l.Issues) == 0 }
+	for _, g := range slices.Backward(past) {
+		if n := len(words); n > 0 && whole(words[n-1]) {
+			break
+		}
+		if l, _ := FromGeneration(g, o); l != nil { // its issues tell what is wrong with it
+			words = append(words, l)
+		}
+	}
+	return words
 }

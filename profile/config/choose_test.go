@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"io/fs"
 	"reflect"
 	"strings"
@@ -58,7 +59,7 @@ func TestChooseFallback(t *testing.T) {
 	k := newKit(t)
 	k.record(guarded, Good)
 	c := k.start("{\n bus: 5}", nil)
-	c.wants(FromFallback, 1, "c.json:2:7: bus: must be an object (got 5)"+runs1)
+	c.wants(FromFallback, 1, "c.json:2:7: bus: must be an object (got a number)"+runs1)
 	if gateway := c.Loaded.Config.Gateway; gateway.Auth.Token != "secret" || len(gateway.Nodes.DenyCommands) != 1 || len(c.Tightened) > 0 {
 		t.Errorf("got %+v, %v", gateway, c.Tightened)
 	}
@@ -88,7 +89,7 @@ func TestChooseTightens(t *testing.T) {
 func TestChooseSafeMode(t *testing.T) {
 	k := newKit(t)
 	c := k.start("{bus: 5}", nil)
-	c.wants(FromSafeMode, 0, "c.json:1:7: bus: must be an object (got 5)"+noOther+safely)
+	c.wants(FromSafeMode, 0, "c.json:1:7: bus: must be an object (got a number)"+noOther+safely)
 	if !reflect.DeepEqual(c.Loaded.Config, Default()) {
 		t.Errorf("got %+v", c.Loaded.Config)
 	}
@@ -134,5 +135,95 @@ func TestChooseDirective(t *testing.T) {
 	k.start("{bridge: {}}", ask(Directive{BadHash: two.Hash})).wants(FromSafeMode, 0, crashes+noOther+safely)
 	if v := k.verdict(two.N); v != Good {
 		t.Errorf("safe mode made the only good generation %s", v)
+	}
+}
+
+// A tightening that crashed holds as long as nothing newer can be read, whatever becomes of the file.
+func TestChooseKeepsATightening(t *testing.T) {
+	const crashed = `{gateway: {bind: "loopback", auth: {token: "F-the-new-token-of-it"}, nodes: {denyCommands: ["b"]}}, canvasHost: {enabled: false}}`
+	for _, verdict := range []Verdict{Probation, Bad, Refused} {
+		k := newKit(t)
+		k.record(`{gateway: {bind: "lan", auth: {token: "E-the-old-token-of-it"}, nodes: {denyCommands: ["a"]}}}`, Good)
+		k.record(crashed, verdict)
+		// One that cannot be read at all, kept when another was applied.
+		broken, _ := LoadText(k.o, []byte("{gateway: ["))
+		if _, err := k.Keep(broken, "kept", noon); err != nil {
+			t.Fatal(err)
+		}
+		for _, tt := range []struct{ file, token, deny string }{
+			{"{gateway: {", "F", "[a b]"},
+			{"", "F", "[a b]"},
+			{"{bus: 5}", "F", "[a b]"},
+			{"{gateway: 5}", "F", "[a b]"},
+			{`{gateway: {$include: "gone.json"}}`, "F", "[a b]"},
+			{`{gateway: {nodes: {denyCommands: ["c", 5]}}}`, "F", "[a b c]"},
+			{`{gateway: {nodes: {denyCommands: ["c"]}}, bus: 5}`, "F", "[a c]"},
+			{`{gateway: {bind: "lan", auth: {token: "G-the-third-token-of-it"}}, bridge: 5}`, "G", "[a b]"},
+			{"[" + strings.Repeat(`{"$include": "gone.json"},`, maxIssues) + "]", "F", "[a b]"},
+		} {
+			c := k.start(tt.file, nil)
+			gateway := c.Loaded.Config.Gateway
+			bind := "loopback"
+			if strings.Contains(tt.file, "lan") {
+				bind = "lan" // the user's newest word
+			}
+			if c.Generation != 1 || gateway.Bind != bind || gateway.Auth.Token[:1] != tt.token || fmt.Sprint(gateway.Nodes.DenyCommands) != tt.deny || c.Loaded.Config.CanvasHost.Enabled {
+				t.Errorf("%s, %q: %s %s %v, canvas %t", verdict, tt.file, gateway.Bind, gateway.Auth.Token, gateway.Nodes.DenyCommands, c.Loaded.Config.CanvasHost.Enabled)
+			}
+		}
+		// The way back of a gateway that runs is as strict.
+		good, err := k.Get(1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		l, err := FromGeneration(good, k.o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		cfg, sentences, err := k.Tighten(l.Config, nil, k.o)
+		if err != nil || cfg.Gateway.Bind != "loopback" || cfg.Gateway.Auth.Token[:1] != "F" || len(sentences) != 4 {
+			t.Errorf("%s: %+v, %q, %v", verdict, cfg.Gateway, sentences, err)
+		}
+	}
+}
+
+// A safe mode without any good config takes the token that was set last, too.
+func TestSafeModeKeepsTheToken(t *testing.T) {
+	k := newKit(t)
+	k.record(`{gateway: {auth: {token: "F-the-new-token-of-it"}}}`, Probation)
+	if c := k.start("{", nil); c.Source != FromSafeMode || c.Loaded.Config.Gateway.Auth.Token != "F-the-new-token-of-it" {
+		t.Errorf("got %s %+v", c.Source, c.Loaded.Config.Gateway.Auth)
+	}
+}
+
+// After the user went back to the wider config by hand, that is the last word.
+func TestChooseAfterAWayBackByHand(t *testing.T) {
+	k := newKit(t)
+	const wide = `{gateway: {bind: "lan", auth: {token: "E-the-old-token-of-it"}}}`
+	k.record(wide, Good)
+	k.record(`{gateway: {auth: {token: "F-the-new-token-of-it"}}}`, Bad)
+	k.record(wide, Good)
+	if c := k.start("{", nil); c.Loaded.Config.Gateway.Bind != "lan" || c.Loaded.Config.Gateway.Auth.Token[:1] != "E" || c.Tightened != nil {
+		t.Errorf("got %+v, %q", c.Loaded.Config.Gateway, c.Tightened)
+	}
+}
+
+// Defaults that ran are a word, too: what was before them does not count.
+func TestChooseAfterDefaults(t *testing.T) {
+	k := newKit(t)
+	k.record(`{canvasHost: {enabled: false}}`, Good)
+	none, err := load(k.o, func(string) ([]byte, error) { return nil, fs.ErrNotExist })
+	if err != nil {
+		t.Fatal(err)
+	}
+	g, err := k.Record(none, FromFile, noon)
+	if err == nil {
+		_, err = k.Mark(g.N, Good, "")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c := k.start("{", nil); c.Generation != g.N || !c.Loaded.Config.CanvasHost.Enabled {
+		t.Errorf("got %d, %q", c.Generation, c.Tightened)
 	}
 }

@@ -48,28 +48,28 @@ func (d *decoder) decode(n *json5.Node, v reflect.Value, tag reflect.StructTag, 
 		v.Set(reflect.New(v.Type().Elem()))
 		d.decode(n, v.Elem(), tag, path)
 	case reflect.Struct:
-		if d.is(n, json5.Object, "an object", tag, path) {
+		if d.is(n, json5.Object, "an object", path) {
 			d.decodeStruct(n, v, path)
 		}
 	case reflect.Map:
-		if d.is(n, json5.Object, "an object", tag, path) {
+		if d.is(n, json5.Object, "an object", path) {
 			d.decodeMap(n, v, tag, path)
 		}
 	case reflect.Slice:
-		if d.is(n, json5.Array, "an array", tag, path) {
+		if d.is(n, json5.Array, "an array", path) {
 			v.Set(reflect.MakeSlice(v.Type(), len(n.Entries), len(n.Entries)))
 			for i, e := range n.Entries {
 				d.decode(e.Value, v.Index(i), tag, path.With(json5.Step{Index: i, IsIndex: true}))
 			}
 		}
 	case reflect.Bool:
-		if d.is(n, json5.Bool, "true or false", tag, path) {
+		if d.is(n, json5.Bool, "true or false", path) {
 			v.SetBool(n.Text == "true")
 		}
 	case reflect.Int:
 		d.decodeInt(n, v, tag, path)
 	case reflect.String:
-		if d.is(n, json5.String, "a string", tag, path) && d.checkString(n, tag, path) {
+		if d.is(n, json5.String, "a string", path) && d.checkString(n, tag, path) {
 			v.SetString(n.Text)
 		}
 	default:
@@ -77,10 +77,11 @@ func (d *decoder) decode(n *json5.Node, v reflect.Value, tag reflect.StructTag, 
 	}
 }
 
-// is reports a value of another kind than wanted.
-func (d *decoder) is(n *json5.Node, kind json5.Kind, wanted string, tag reflect.StructTag, path json5.Path) bool {
+// is reports a value of another kind than wanted. It tells the kind and not the value, which may be a
+// secret in the wrong place.
+func (d *decoder) is(n *json5.Node, kind json5.Kind, wanted string, path json5.Path) bool {
 	if n.Kind != kind {
-		d.fail(n, path, "type", "must be %s (got %s)", wanted, got(n, tag))
+		d.fail(n, path, "type", "must be %s (got %s)", wanted, n.Kind)
 	}
 	return n.Kind == kind
 }
@@ -157,8 +158,7 @@ func valueTag(tag reflect.StructTag) reflect.StructTag {
 
 // decodeEnv reads {KEY: "v", vars: {KEY: "v"}, shellEnv: …}.
 func (d *decoder) decodeEnv(n *json5.Node, v reflect.Value, path json5.Path) {
-	const secret = reflect.StructTag(`secret:"true"`)
-	if !d.is(n, json5.Object, "an object", secret, path) {
+	if !d.is(n, json5.Object, "an object", path) {
 		return
 	}
 	for _, e := range n.Entries {
@@ -167,13 +167,13 @@ func (d *decoder) decodeEnv(n *json5.Node, v reflect.Value, path json5.Path) {
 		case "shellEnv":
 			d.keep(e, at)
 		case "vars":
-			if d.is(e.Value, json5.Object, "an object", secret, at) {
+			if d.is(e.Value, json5.Object, "an object", at) {
 				for _, inner := range e.Value.Entries {
-					d.is(inner.Value, json5.String, "a string", secret, at.With(json5.Step{Key: inner.Key}))
+					d.is(inner.Value, json5.String, "a string", at.With(json5.Step{Key: inner.Key}))
 				}
 			}
 		default:
-			d.is(e.Value, json5.String, "a string", secret, at)
+			d.is(e.Value, json5.String, "a string", at)
 		}
 	}
 	v.Set(reflect.ValueOf(Env(envBlock(n))))
@@ -187,7 +187,7 @@ func (d *decoder) decodeInt(n *json5.Node, v reflect.Value, tag reflect.StructTa
 		if !whole {
 			rule = "type"
 		}
-		d.fail(n, path, rule, "must be a whole number from %d to %d (got %s)", low, high, got(n, tag))
+		d.fail(n, path, rule, "must be a whole number from %d to %d (got %s)", low, high, got(n, json5.Number, tag, path))
 		return
 	}
 	v.SetInt(value)
@@ -225,7 +225,7 @@ func (d *decoder) checkString(n *json5.Node, tag reflect.StructTag, path json5.P
 	if enum := tag.Get("enum"); enum != "" {
 		words := strings.Split(enum, "|")
 		if !slices.Contains(words, n.Text) {
-			found := d.fail(n, path, "enum", "must be %s (got %s)", oneOf(words), got(n, tag))
+			found := d.fail(n, path, "enum", "must be %s (got %s)", oneOf(words), got(n, json5.String, tag, path))
 			if nearest := near.Name(n.Text, words); nearest != "" {
 				found.Hint = fmt.Sprintf("did you mean %s?", nearest)
 			}
@@ -233,7 +233,7 @@ func (d *decoder) checkString(n *json5.Node, tag reflect.StructTag, path json5.P
 		}
 	}
 	if f := formatOf(tag.Get("format")); f.ok != nil && n.Text != "" && !f.ok(n.Text) {
-		d.fail(n, path, "format", "must be %s (got %s)", f.wants, got(n, tag))
+		d.fail(n, path, "format", "must be %s (got %s)", f.wants, got(n, json5.String, tag, path))
 		return false
 	}
 	return true
@@ -246,13 +246,16 @@ func oneOf(words []string) string {
 	return "one of " + strings.Join(words, ", ")
 }
 
-// got shows a value in a message, but never a secret one.
-func got(n *json5.Node, tag reflect.StructTag) string {
+// got shows a value of the kind wanted in a message, of any other value the kind only. It shows
+// none that is a secret, or may be one: beside a credential, or in place of an address.
+func got(n *json5.Node, wanted json5.Kind, tag reflect.StructTag, path json5.Path) string {
 	switch {
-	case n.Kind == json5.Array || n.Kind == json5.Object || tag.Get("secret") != "":
+	case n.Kind != wanted, mayHoldSecret(path):
 		return n.Kind.String()
-	case n.Kind == json5.String:
-		return json5.Quote(redactURL(n.Text))
+	case n.Kind != json5.String:
+		return n.Text
+	case strings.HasSuffix(tag.Get("format"), "-url") && !strings.Contains(n.Text, "://"):
+		return n.Kind.String()
 	}
-	return n.Text
+	return json5.Quote(redactURL(n.Text))
 }

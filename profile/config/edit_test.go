@@ -49,7 +49,7 @@ func TestEditRefusesAnInvalidResult(t *testing.T) {
 		{"gateway.port", "70000", "clawdbot.json:1:18: gateway.port: must be a whole number from 1 to 65535 (got 70000)"},
 		{"gateway.bind", "'lan'", "clawdbot.json:1:31: gateway.bind: lan opens a port to the network, which needs gateway.auth.token"},
 		{"gateway.port.x", "1", "gateway.port is a number and has nothing below it"},
-		{"gateway.bind", "lan", `value:1:1: lan is not a value; strings need quotes`},
+		{"gateway.bind", "lan", `value:1:1: a word without quotes is not a value; strings need quotes`},
 		{"gateway[", "1", `path "gateway[": the bracket "[" has no ]`},
 	} {
 		if _, err := Set(o, "", tt.path, tt.value); err == nil || err.Error() != tt.want {
@@ -64,10 +64,10 @@ func TestEditRefusesAnInvalidResult(t *testing.T) {
 func TestEditRepairsAnInvalidFile(t *testing.T) {
 	o := write(t, map[string]string{"clawdbot.json": `{gateway: {port: 0}, bus: 5}`})
 	l, err := Set(o, "", "gateway.port", "19001")
-	if want := "clawdbot.json:1:31: bus: must be an object (got 5)"; err == nil || err.Error() != want || l == nil {
+	if want := "clawdbot.json:1:31: bus: must be an object (got a number)"; err == nil || err.Error() != want || l == nil {
 		t.Errorf("got %v", err)
 	}
-	if _, err := Set(o, "", "logging", "7"); err == nil || err.Error() != "clawdbot.json:1:43: logging: must be an object (got 7)" {
+	if _, err := Set(o, "", "logging", "7"); err == nil || err.Error() != "clawdbot.json:1:43: logging: must be an object (got a number)" {
 		t.Errorf("got %v", err)
 	}
 	if _, err := Unset(o, "", "bus"); err != nil {
@@ -81,7 +81,7 @@ func TestEditRepairsAnInvalidFile(t *testing.T) {
 func TestEditOfASyntaxError(t *testing.T) {
 	o := write(t, map[string]string{"clawdbot.json": "{\n  gateway {}\n}"})
 	_, err := Set(o, "", "gateway.port", "19001")
-	want := `clawdbot.json:2:11: expected ":" after the key "gateway", found "{"; this line must be mended by hand before single values can be edited`
+	want := `clawdbot.json:2:11: expected ":" after the key, found "{"; this line must be mended by hand before single values can be edited`
 	if err == nil || err.Error() != want {
 		t.Errorf("got %v", err)
 	}

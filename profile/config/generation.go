@@ -30,9 +30,9 @@ type Generation struct {
 	N       uint64    `json:"n"` // from 1
 	Hash    string    `json:"hash"`
 	Env     string    `json:"env,omitempty"` // as Loaded.Env: another .env file makes another generation
-	Path    string    `json:"path"`  // of the root file
-	Files   []File    `json:"files"` // the root file, then its includes; none when there was no file
-	Time    time.Time `json:"time"`  // when it first ran
+	Path    string    `json:"path"`          // of the root file
+	Files   []File    `json:"files"`         // the root file, then its includes; none when there was no file
+	Time    time.Time `json:"time"`          // when it first ran
 	Source  Source    `json:"source"`
 	Verdict Verdict   `json:"verdict"`
 	Reason  string    `json:"reason,omitempty"` // of the verdict

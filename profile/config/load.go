@@ -40,7 +40,7 @@ type Loaded struct {
 	Exists   bool // false when there is no file, and all is default
 
 	sources []File
-	partial *Config // of a config with issues: what could be read, over the defaults; nil when nothing could
+	partial *Config // what could be read, over the defaults; nil when nothing could
 }
 
 // File is one file as read.
@@ -66,7 +66,8 @@ func load(o Options, read func(path string) ([]byte, error)) (*Loaded, error) {
 	o.Path = filepath.Clean(o.Path)
 	root, err := read(o.Path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return &Loaded{Config: Default(), Path: o.Path, Hash: hash(o.Path, nil), Env: sum(o.DotEnv), Tree: map[string]any{}}, nil
+		cfg := Default()
+		return &Loaded{Config: cfg, Path: o.Path, Hash: hash(o.Path, nil), Env: sum(o.DotEnv), Tree: map[string]any{}, partial: &cfg}, nil
 	}
 	if err != nil {
 		return nil, err
@@ -84,7 +85,9 @@ func load(o Options, read func(path string) ([]byte, error)) (*Loaded, error) {
 			checkRules(&cfg, tree, o.HasCredential, &r.report)
 		}
 		l.Tree, _ = tree.Value().(map[string]any)
-		l.partial = &cfg
+		if len(r.errors) < maxIssues { // else not all that is wrong is known
+			l.partial = &cfg
+		}
 	}
 	l.sources, l.Hash, l.Warnings = r.files, hash(o.Path, r.files), r.warnings
 	for _, f := range r.files {

@@ -12,7 +12,10 @@ import (
 )
 
 // leaf is one value of the config with the tags that hold for it.
-type leaf struct{ path, reload, security string }
+type leaf struct {
+	path, reload, security string
+	secret                 bool
+}
 
 // leaves lists every value that a config can hold, * for any key or index.
 func leaves(t reflect.Type, at leaf) (all []leaf) {
@@ -20,7 +23,7 @@ func leaves(t reflect.Type, at leaf) (all []leaf) {
 	case reflect.Struct:
 		list, _ := fields(t)
 		for _, f := range list {
-			below := leaf{strings.TrimPrefix(at.path+"."+f.key, "."), at.reload, cmp.Or(at.security, f.Tag.Get("security"))}
+			below := leaf{strings.TrimPrefix(at.path+"."+f.key, "."), at.reload, cmp.Or(at.security, f.Tag.Get("security")), f.Tag.Get("secret") != ""}
 			if tag, ok := f.Tag.Lookup("reload"); ok {
 				below.reload = tag
 			}
@@ -110,7 +113,7 @@ bus.remotes[0].urls restart: ["nats://__REDACTED__@hq"] → ["nats://__REDACTED_
 		{
 			"{}",
 			"{\n bridge: 5,\n gateway: {bind: 'lam'}, logging: {level: 'debug'}}",
-			`bridge refused: c.json:2:10: bridge: must be an object (got 5)
+			`bridge refused: c.json:2:10: bridge: must be an object (got a number)
 gateway.bind refused: c.json:3:18: gateway.bind: must be one of loopback, lan, tailnet, auto (got "lam"); did you mean lan?`,
 			EffectRefused, nil,
 		},

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"clawdbot/profile/config/json5"
+	"clawdbot/profile/near"
 )
 
 // Redacted stands in place of a secret.
@@ -48,7 +49,7 @@ func redactString(s string, secret bool) string {
 	return redactURL(s)
 }
 
-// isSecret tells whether a key's strings are secret.
+// isSecret tells whether a key's strings are secret. A typing error in the key makes them no less so.
 func isSecret(key string) bool {
 	k := strings.ToLower(key)
 	for _, harmless := range []string{"file", "path", "fingerprint"} {
@@ -56,12 +57,17 @@ func isSecret(key string) bool {
 			return false
 		}
 	}
-	return k == "env" || namesSecret(k)
+	return k == "env" || namesSecret(k) || near.Name(k, []string{"token", "password", "passphrase", "secret", "apikey", "credentials"}) != ""
+}
+
+// mayHoldSecret tells whether a value stands where a secret does, or might be put by mistake.
+func mayHoldSecret(path json5.Path) bool {
+	return slices.ContainsFunc(path, func(s json5.Step) bool { return s.Key == "auth" || isSecret(s.Key) })
 }
 
 func namesSecret(lower string) bool {
 	lower = strings.NewReplacer("_", "", "-", "").Replace(lower)
-	for _, word := range []string{"token", "password", "passphrase", "secret", "apikey", "privatekey", "authorization", "cookie"} {
+	for _, word := range []string{"token", "password", "passphrase", "secret", "apikey", "privatekey", "authorization", "cookie", "credential"} {
 		if strings.Contains(lower, word) {
 			return true
 		}

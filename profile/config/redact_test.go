@@ -66,3 +66,53 @@ func TestDiff(t *testing.T) {
 		t.Errorf("got %q", got)
 	}
 }
+
+// No message about a config tells a secret, whichever way it stands in the wrong place.
+func TestNoMessageTellsASecret(t *testing.T) {
+	const secret, number = "hunter2xyzzy", "4242424242"
+	var values []string
+	for _, v := range []string{secret, `"` + secret + `"`, "{" + secret + "}", "{" + secret + ": }", "[\"" + secret + "\"", "12" + secret, number, `["` + secret + `"]`, `"u:` + secret + `@host"`,
+		`"http://u:` + secret + `@host"`, `"x` + secret, secret + ": 1", `"" ` + secret, "[" + secret + "]", `{$include: 5, x: "` + secret + `"}`, "+" + secret, `"\q\x` + secret + `"`} {
+		values = append(values, v)
+	}
+	for _, at := range []string{
+		"gateway: {auth: %s}", "gateway: {auth: {token: %s}}", "gateway: {auth: {toekn: %s}}", "gateway: {auth: {password: %s}}", "gateway: {auth: {mode: %s}}",
+		"gateway: {auth: {pasword: {x: %s}}}", "gateway: {remote: {token: %s}}", "gateway: {remote: {url: %s}}", "gateway: %s", "env: %s", "env: {A: %s}", "env: {vars: %s}",
+		"env: {vars: {A: %s}}", "env: {shellEnv: %s}", "browser: {controlToken: %s}", "browser: {controlTokn: %s}", "browser: {controlUrl: %s}", "browser: {cdpUrl: %s}",
+		"bus: {remotes: [{credentials: %s}]}", `bus: {remotes: [{name: "x", urls: ["nats://h"], credentials: %s}]}`, "bus: {remotes: %s}", "bus: {remotes: [{urls: %s}]}", "channels: {x: {botToken: %s}}", "%s",
+	} {
+		for _, value := range values {
+			l := fromText(t, "{"+strings.ReplaceAll(at, "%s", value)+"}")
+			for _, i := range append(l.Issues, l.Warnings...) {
+				if told := i.Message + i.Hint; strings.Contains(told, secret) || strings.Contains(told, number) {
+					t.Errorf("%s = %s: %s", at, value, told)
+				}
+			}
+		}
+	}
+}
+
+// Nor does one about an included file that is none.
+func TestNoMessageTellsAnIncludedFile(t *testing.T) {
+	for _, text := range []string{"deadbeef0123", "01deadbeef", "12deadbeef", "{deadbeef}", "a deadbeef", `"deadbeef"`, "{a: deadbeef}", "{a deadbeef}", `["deadbeef"]`} {
+		_, err := Load(write(t, map[string]string{"clawdbot.json": `{agents: {$include: "gateway.token"}}`, "gateway.token": text}))
+		if err == nil || strings.Contains(err.Error(), "beef") || !strings.Contains(err.Error(), ": agents: ") && !strings.Contains(err.Error(), ": agents.") {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+}
+
+// What the types call secret is redacted by its key, and nothing else of them is.
+func TestSecretKeys(t *testing.T) {
+	for _, l := range leaves(reflect.TypeFor[Config](), leaf{}) {
+		key := l.path[strings.LastIndexByte(l.path, '.')+1:]
+		if want := l.secret || key == "env" || key == "credentials"; isSecret(key) != want {
+			t.Errorf("%s is secret: %t", l.path, !want)
+		}
+	}
+	for _, key := range []string{"toekn", "pasword", "Tokn", "secrt", "apiKy", "credntials"} {
+		if !isSecret(key) {
+			t.Errorf("%s is not secret", key)
+		}
+	}
+}

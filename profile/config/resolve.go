@@ -59,7 +59,7 @@ type resolver struct {
 func (r *resolver) root(text []byte) *json5.Node {
 	path := r.files[0].Path
 	r.chain = []string{path}
-	n := r.parse(path, text)
+	n := r.parse(path, text, nil)
 	if n == nil {
 		return nil
 	}
@@ -70,10 +70,11 @@ func (r *resolver) root(text []byte) *json5.Node {
 	return n
 }
 
-func (r *resolver) parse(path string, text []byte) *json5.Node {
-	doc, err := json5.Parse(path, text)
+// parse parses a file whose value stands at a place of the tree.
+func (r *resolver) parse(file string, text []byte, at json5.Path) *json5.Node {
+	doc, err := json5.Parse(file, text)
 	if e := new(json5.SyntaxError); errors.As(err, &e) {
-		r.errors = append(r.errors, Issue{File: path, Line: e.Line, Column: e.Column, Rule: "syntax", Message: e.Message})
+		r.errors = append(r.errors, Issue{File: file, Line: e.Line, Column: e.Column, Path: at.String(), Rule: "syntax", Message: e.Message})
 		return nil
 	}
 	return doc.Root
@@ -197,7 +198,7 @@ func (r *resolver) file(name *json5.Node, path json5.Path) *json5.Node {
 	r.files = append(r.files, File{file, text})
 	r.chain = append(r.chain, file)
 	defer func() { r.chain = r.chain[:len(r.chain)-1] }()
-	n := r.parse(file, text)
+	n := r.parse(file, text, path)
 	if n == nil {
 		return nil
 	}

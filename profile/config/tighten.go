@@ -13,7 +13,8 @@ import (
 // Tighten makes a config that runs in place of the newest one no weaker than that: who comes in, from
 // where, what is allowed, who is told. The fallback is an older config, or the defaults; the newest is
 // the one that was refused, failed, or was set aside. Where it can be read it counts, also when it is
-// invalid elsewhere; where it cannot, and when there is no such file, the fallback stays as it is.
+// invalid elsewhere. Several are those before it as well, the newest first: each counts for what no
+// newer one tells, as they do not hold it or cannot be read there. What none tells stays as it is.
 // Tighten returns the config to run, and one sentence for each value that differs from the fallback's.
 //
 // What the newest one says may be why it failed, so nothing is taken from it that could keep a gateway
@@ -30,14 +31,16 @@ import (
 //	sandbox     Chromium's sandbox wherever either has it
 //	remotes     the remotes that both have, with the subjects that cross in both
 //	rescue      the lesser policy for each peer, the peers of both, the newest notify
-func Tighten(fallback Config, newest *Loaded) (Config, []string) {
-	if newest == nil || newest.partial == nil {
-		return fallback, nil
-	}
-	said := fallback
-	readable(reflect.ValueOf(&said).Elem(), reflect.ValueOf(*newest.partial), newest.badPaths(), nil)
+func Tighten(fallback Config, newest ...*Loaded) (Config, []string) {
+	all := slices.DeleteFunc(slices.Clone(newest), func(l *Loaded) bool { return l == nil || l.partial == nil })
 	tightened := fallback
-	tighten(reflect.ValueOf(&tightened).Elem(), reflect.ValueOf(said))
+	for i, l := range slices.Backward(all) {
+		said := tightened
+		copyOver(reflect.ValueOf(&said).Elem(), reflect.ValueOf(*l.partial), nil, func(path json5.Path) bool {
+			return !l.bad(path) && !slices.ContainsFunc(all[:i], func(newer *Loaded) bool { return newer.tells(path) })
+		})
+		tighten(reflect.ValueOf(&tightened).Elem(), reflect.ValueOf(said))
+	}
 	var sentences []string
 	for _, d := range differences(fallback, tightened) {
 		sentences = append(sentences, fmt.Sprintf("%s: %s, so that it is no weaker than the newest config", d.path, d.values()))
@@ -45,30 +48,39 @@ func Tighten(fallback Config, newest *Loaded) (Config, []string) {
 	return tightened, sentences
 }
 
-// badPaths are the paths whose values cannot be read, and those of what is only good as a whole.
-func (l *Loaded) badPaths() map[string]bool {
-	bad := map[string]bool{}
-	for _, i := range l.Issues {
-		bad[i.Path] = i.Path != "" // an issue without a path is about another file, else nothing could be read
-		if strings.HasPrefix(i.Path, "rescue.notify.") {
-			bad["rescue.notify"] = true
-		}
-	}
-	return bad
+// bad says whether the value at a path cannot be read. Of a list or map with bad values the good ones
+// can, but rescue.notify is only good as a whole.
+func (l *Loaded) bad(path json5.Path) bool {
+	at := path.String()
+	return slices.ContainsFunc(l.Issues, func(i Issue) bool {
+		return under(at, i.Path) || under(i.Path, "rescue.notify") && under(at, "rescue.notify")
+	})
 }
 
-// readable copies the parts of what was said that could be read over v. Of a list
-// or map with bad values the good ones count.
-func readable(v, said reflect.Value, bad map[string]bool, path json5.Path) {
+// tells says whether a config holds a value at a path and all of it can be read.
+func (l *Loaded) tells(path json5.Path) bool {
+	at := path.String()
+	_, held := path.In(l.Tree)
+	return held && !l.bad(path) && !slices.ContainsFunc(l.Issues, func(i Issue) bool { return under(i.Path, at) })
+}
+
+// under says whether a path is another one, or lies below it. Nothing lies below the empty path: an
+// issue that has it is about another file.
+func under(path, above string) bool {
+	rest, ok := strings.CutPrefix(path, above)
+	return ok && above != "" && (rest == "" || rest[0] == '.' || rest[0] == '[')
+}
+
+// copyOver copies the values of over that count over those of v.
+func copyOver(v, over reflect.Value, path json5.Path, counts func(json5.Path) bool) {
 	switch {
-	case bad[path.String()]:
 	case v.Kind() == reflect.Struct:
 		list, _ := fields(v.Type())
 		for _, f := range list {
-			readable(v.FieldByIndex(f.Index), said.FieldByIndex(f.Index), bad, path.With(json5.Step{Key: f.key}))
+			copyOver(v.FieldByIndex(f.Index), over.FieldByIndex(f.Index), path.With(json5.Step{Key: f.key}), counts)
 		}
-	default:
-		v.Set(said)
+	case counts(path):
+		v.Set(over)
 	}
 }
 

@@ -67,6 +67,19 @@ func Exe(pid int) (string, error) {
 	return strings.TrimSuffix(exe, " (deleted)"), nil // which Linux says of a file that was replaced, see proc(5)
 }
 
+// Args returns the process's command line, its program first.
+func Args(pid int) ([]string, error) {
+	p, err := process.NewProcess(int32(pid))
+	if err != nil {
+		return nil, fmt.Errorf("process %d: %w", pid, err)
+	}
+	args, err := p.CmdlineSlice()
+	if err != nil {
+		return nil, fmt.Errorf("process %d: %w", pid, err)
+	}
+	return args, nil
+}
+
 // Holder is a process that listens on a port. PID is 0 when the system does
 // not tell, as for another user's process.
 type Holder struct {

@@ -1,10 +1,12 @@
 package service
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"time"
 )
@@ -47,6 +49,9 @@ const (
 	verbRestart verb = "restart"
 )
 
+// longestReply is room for a Status and the reasons of an error.
+const longestReply = 64 << 10
+
 // fleet asks a keeper.
 type fleet struct{ socket string }
 
@@ -61,7 +66,7 @@ func (f fleet) ask(ctx context.Context, v verb, u unitFile) (Status, error) {
 	defer context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })() // long ago: wakes what follows
 	var r reply
 	if err = json.NewEncoder(conn).Encode(request{v, u.name}); err == nil {
-		err = json.NewDecoder(conn).Decode(&r)
+		r, err = readReply(conn)
 	}
 	if ctx.Err() != nil {
 		err = ctx.Err()
@@ -73,6 +78,18 @@ func (f fleet) ask(ctx context.Context, v verb, u unitFile) (Status, error) {
 		return r.Status, errors.New(r.Error)
 	}
 	return r.Status, nil
+}
+
+// readReply reads one line, or what there is when the keeper hangs up.
+func readReply(conn io.Reader) (r reply, err error) {
+	line, err := bufio.NewReader(io.LimitReader(conn, longestReply)).ReadBytes('\n')
+	switch {
+	case len(line) == longestReply:
+		return r, fmt.Errorf("its answer is longer than %d KiB", longestReply>>10)
+	case err != nil && !errors.Is(err, io.EOF):
+		return r, err
+	}
+	return r, json.Unmarshal(line, &r)
 }
 
 func (f fleet) status(ctx context.Context, u unitFile) (Status, error) {

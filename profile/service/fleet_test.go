@@ -123,6 +123,7 @@ func TestKeeperOfBadRequests(t *testing.T) {
 		"\n":           "not a request",
 		"start main\n": "not a request",
 		`{"verb":"explode","profile":"main"}` + "\n": `explode\" is no verb`,
+		`{"verb":"explode"}` + "\n":                  `explode\" is no verb`,
 		`{"verb":"start"}` + "\n":                    `"installed":false`,
 		strings.Repeat("x", 2*longestRequest):        "",
 	} {
@@ -139,5 +140,50 @@ func TestKeeperOfBadRequests(t *testing.T) {
 	}
 	if _, err := Fleet(socket).Status(t.Context(), "main"); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestKeeperThatNeverStops: an answer without an end is refused after a part of it, and one that never comes is not waited for.
+func TestKeeperThatNeverStops(t *testing.T) {
+	for says, c := range map[string]struct {
+		text  string
+		limit time.Duration
+	}{
+		"its answer is longer than 64 KiB": {strings.Repeat(`{"error":"`, 1000), time.Minute},
+		"deadline exceeded":                {"", 50 * time.Millisecond},
+	} {
+		socket := filepath.Join(t.TempDir(), "up")
+		l, err := net.Listen("unix", socket)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sent := make(chan int, 1)
+		go func() {
+			total := 0
+			defer func() { sent <- total }()
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			defer conn.Close()
+			if c.text == "" {
+				_, _ = io.Copy(io.Discard, conn) // until it hangs up
+				return
+			}
+			for err == nil && total < 64<<20 {
+				var n int
+				n, err = conn.Write([]byte(c.text))
+				total += n
+			}
+		}()
+		ctx, cancel := context.WithTimeout(t.Context(), c.limit)
+		if _, err := Fleet(socket).Status(ctx, "main"); err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("got %v, want %s", err, says)
+		}
+		cancel()
+		if total := <-sent; total > 4<<20 { // the rest is what the system holds
+			t.Errorf("%d bytes were taken", total)
+		}
+		_ = l.Close()
 	}
 }

@@ -63,6 +63,11 @@ func answer(ctx context.Context, k Keeper, line []byte) reply {
 	if err := json.Unmarshal(line, &r); err != nil {
 		return reply{Error: "keeper: not a request: " + err.Error()}
 	}
+	switch r.Verb {
+	case verbStatus, verbStart, verbStop, verbRestart:
+	default:
+		return reply{Error: fmt.Sprintf("keeper: %q is no verb", r.Verb)}
+	}
 	status, kept := k.Status(r.Profile)
 	if !kept {
 		return reply{}
@@ -79,8 +84,6 @@ func answer(ctx context.Context, k Keeper, line []byte) reply {
 		err = k.Stop(ctx, r.Profile)
 	case verbRestart:
 		err = k.Restart(ctx, r.Profile)
-	default:
-		err = fmt.Errorf("keeper: %q is no verb", r.Verb)
 	}
 	status, _ = k.Status(r.Profile)
 	if err != nil {

@@ -99,6 +99,9 @@ func (s *Store) Backup() (string, error) {
 
 // checkpoints lists the checkpoints in dir, the newest first. A dir that is not there holds none.
 func checkpoints(fsys vfs.FS, dir string) ([]string, error) {
+	if info, err := fsys.Stat(dir); err == nil && !info.IsDir() { // a pipe would keep List waiting
+		return nil, fmt.Errorf("checkpoints: %s is not a folder", dir)
+	}
 	names, err := fsys.List(dir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err

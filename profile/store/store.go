@@ -98,6 +98,9 @@ func (s *Store) open() (err error) {
 			return classify(err)
 		}
 	}
+	if err := checkFiles(s.cfg.FS, s.cfg.Dir); err != nil {
+		return err
+	}
 	if s.lock, err = lockDir(s.cfg.FS, s.cfg.Dir); err != nil {
 		return err
 	}
@@ -111,6 +114,34 @@ func (s *Store) open() (err error) {
 		return err
 	}
 	s.fence.admit()
+	return nil
+}
+
+// checkFiles refuses what would keep whoever opens it waiting, such as a pipe in
+// the place of the folder, of the end mark or of a file. It is no ErrCorrupt: the
+// store itself may be sound.
+func checkFiles(fsys vfs.FS, dir string) error {
+	switch info, err := fsys.Stat(dir); {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil // what follows tells
+	case err != nil:
+		return classify(err)
+	case !info.IsDir():
+		return errors.New("it is not a folder")
+	}
+	names, err := fsys.List(dir)
+	if err != nil {
+		return classify(err)
+	}
+	paths := []string{markPath(dir)}
+	for _, name := range names {
+		paths = append(paths, fsys.PathJoin(dir, name))
+	}
+	for _, path := range paths {
+		if info, err := fsys.Stat(path); err == nil && !info.Mode().IsRegular() && !info.IsDir() { // else it may just have been removed
+			return fmt.Errorf("%s is not a regular file: remove it", path)
+		}
+	}
 	return nil
 }
 

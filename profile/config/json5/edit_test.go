@@ -55,7 +55,7 @@ func TestSetErrors(t *testing.T) {
 		{"{a: {}}", "a[0]", "2", "a is an object: [0] is not a key of it"},
 		{"{}", "a[1]", "2", "[1] would begin an array that does not exist yet; begin with [0]"},
 		{"[]", "a", "2", `the file is an array: "a" is not an index`},
-		{"{}", "a", "lan", `value:1:1: lan is not a value; strings need quotes`},
+		{"{}", "a", "lan", `value:1:1: a word without quotes is not a value; strings need quotes`},
 		{"{", "a", "1", "text:1:2: the text ends inside an object that begins at line 1, column 1: a \"}\" is missing"},
 	} {
 		if _, err := Set([]byte(tt.text), mustPath(t, tt.path), tt.value); err == nil || err.Error() != tt.want {

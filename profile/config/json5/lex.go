@@ -218,14 +218,10 @@ func (p *parser) number() string {
 	default:
 		p.decimal(start)
 	}
-	end := p.pos
-	for r := p.runeAt(p.pos); isIdentifierPart(r) || r == '.'; r = p.runeAt(p.pos) {
-		p.pos += utf8.RuneLen(r)
+	if r := p.runeAt(p.pos); isIdentifierPart(r) || r == '.' {
+		p.failAt(start, "a number cannot go on with %s; strings need quotes", p.found())
 	}
-	if p.pos > end {
-		p.failAt(start, "%s is not a number; strings need quotes", p.text[start:p.pos])
-	}
-	return string(p.text[start:end])
+	return string(p.text[start:p.pos])
 }
 
 // decimal reads digits, fraction and exponent of the number that began at start.

@@ -78,7 +78,7 @@ func (p *parser) value() *Node {
 	return n
 }
 
-// word reads true, false, null, Infinity or NaN.
+// word reads true, false, null, Infinity or NaN. Another word may be a secret, and is not told.
 func (p *parser) word(n *Node) {
 	if p.end() {
 		p.fail("a value is missing")
@@ -97,9 +97,7 @@ func (p *parser) word(n *Node) {
 	if !isIdentifierStart(p.runeAt(p.pos)) {
 		p.fail("expected a value, found %s", p.found())
 	}
-	start := p.pos
-	word := p.identifier()
-	p.failAt(start, "%s is not a value; strings need quotes", word)
+	p.fail("a word without quotes is not a value; strings need quotes")
 }
 
 // container reads an object or an array.
@@ -122,7 +120,7 @@ func (p *parser) container(n *Node) {
 			e.Key = p.key()
 			p.inside(n, closing)
 			if p.peek() != ':' {
-				p.fail("expected \":\" after the key %s, found %s", Quote(e.Key), p.found())
+				p.fail("expected \":\" after the key, found %s", p.found())
 			}
 			p.pos++
 			p.inside(n, closing)

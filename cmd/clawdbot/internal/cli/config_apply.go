@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -106,15 +107,25 @@ func (a *app) runConfigApply(ctx context.Context, o applyOptions, asJSON bool) e
 	if err != nil {
 		return err
 	}
-	result.Verdict, result.Reason = verdict.Verdict, verdict.Reason
-	var failed error
-	if result.Verdict != config.Good {
-		failed = &exitError{exitFailed, fmt.Errorf("generation %d was rolled back: %s", result.Generation, result.Reason), p.Command("config generations")}
-	} else if !sameFile(file, p.ConfigPath) {
+	result.Generation, result.Verdict, result.Reason = verdict.N, verdict.Verdict, verdict.Reason
+	failed := notKept(p, verdict)
+	if failed == nil && !sameFile(file, p.ConfigPath) {
 		failed = install(p, now.Hash, text)
 		result.Installed = failed == nil
 	}
 	return a.printApplied(result, failed, asJSON)
+}
+
+// notKept is the error of a generation that is not good.
+func notKept(p profile.Profile, g generationRow) error {
+	became := "was rolled back"
+	switch g.Verdict {
+	case config.Good:
+		return nil
+	case config.Refused: // it was not on trial long enough to be bad
+		became = "was not kept"
+	}
+	return &exitError{exitFailed, fmt.Errorf("generation %d %s: %s", g.N, became, g.Reason), p.Command("config generations")}
 }
 
 func (a *app) printApplied(r applied, failed error, asJSON bool) error {
@@ -154,18 +165,16 @@ const (
 	verdictGrace = 30 * time.Second
 )
 
-// awaitVerdict waits until the generation is no longer on probation. A gateway
-// that does not answer may be starting again.
+// awaitVerdict waits until the config is no longer on probation. A gateway that
+// does not answer may be starting again.
 func (a *app) awaitVerdict(ctx context.Context, p profile.Profile, r applied) (generationRow, error) {
 	limit, cancel := context.WithTimeout(ctx, time.Duration(r.ProbationMs)*time.Millisecond+verdictGrace)
 	defer cancel()
 	for {
 		var answer generationsAnswer
 		err := a.call(limit, p, "config.generations", nil, &answer)
-		for _, row := range answer.Generations {
-			if row.N == r.Generation && row.Verdict != config.Probation {
-				return row, nil
-			}
+		if row, ok := outcome(answer.Generations, r.Generation); ok {
+			return row, nil
 		}
 		select {
 		case <-limit.Done():
@@ -173,6 +182,21 @@ func (a *app) awaitVerdict(ctx context.Context, p profile.Profile, r applied) (g
 		case <-time.After(verdictPoll):
 		}
 	}
+}
+
+// outcome is what became of the config that was applied as generation n. A start
+// may have recorded it again since, under another number.
+func outcome(rows []generationRow, n uint64) (found generationRow, ok bool) {
+	first := slices.IndexFunc(rows, func(r generationRow) bool { return r.N == n })
+	if first < 0 {
+		return found, false
+	}
+	for _, r := range rows[first:] {
+		if r.Hash == rows[first].Hash && r.Verdict != config.Probation {
+			return r, true
+		}
+	}
+	return found, false
 }
 
 // noVerdict says how the wait ended. Last is what the gateway said last.

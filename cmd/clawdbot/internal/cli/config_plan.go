@@ -123,7 +123,11 @@ func planFromDisk(p profile.Profile, text []byte) (plan planAnswer, err error) {
 	}
 	plan.Changes, plan.Issues = config.Plan(before, next), append([]config.Issue{}, next.Issues...)
 	if err == nil {
-		if _, _, err = p.PlanPorts(next.Config, 0); err != nil {
+		set, _, portsErr := p.PlanPorts(next.Config, 0)
+		if err = portsErr; err == nil {
+			err = p.Clash(set)
+		}
+		if err != nil {
 			plan.Changes = config.Changes{{Effect: config.EffectRefused, Why: err.Error()}}
 		}
 	}

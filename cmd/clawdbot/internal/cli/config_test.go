@@ -148,7 +148,7 @@ func TestConfigApply(t *testing.T) {
 	apply().wants(3, "", "the gateway of profile main does not run")
 	apply("--probation", "2h").wants(2, "", "--probation: must be from 1ms to 1h0m0s (got 2h0m0s)")
 	h.gateway(p, 0)
-	apply(h.file("broken.json5", "{bridge: 5}")).wants(78, "error: broken.json5:1:10: bridge: must be an object (got 5)", "broken.json5 cannot be used: 1 error")
+	apply(h.file("broken.json5", "{bridge: 5}")).wants(78, "error: broken.json5:1:10: bridge: must be an object (got a number)", "broken.json5 cannot be used: 1 error")
 
 	old, err := os.ReadFile(p.ConfigPath)
 	if err != nil {
@@ -216,4 +216,46 @@ func TestInstallOverAnEdit(t *testing.T) {
 	if now, err := os.ReadFile(p.ConfigPath); err != nil || string(now) != string(edited) {
 		t.Errorf("the file holds %s, %v", now, err)
 	}
+}
+
+// TestOutcome: whatever is no probation ends the wait, also of the same text under a later number.
+func TestOutcome(t *testing.T) {
+	h := newHome(t)
+	p := h.profile("main")
+	row := func(n uint64, hash string, v config.Verdict) generationRow {
+		return generationRow{N: n, Hash: hash, Verdict: v, Reason: "of " + strconv.FormatUint(n, 10)}
+	}
+	for _, tt := range []struct {
+		rows []generationRow
+		want string
+	}{
+		{nil, "waits"},
+		{[]generationRow{row(2, "a", config.Probation)}, "waits"},
+		{[]generationRow{row(1, "a", config.Bad), row(2, "a", config.Probation)}, "waits"}, // an earlier try
+		{[]generationRow{row(2, "a", config.Probation), row(3, "b", config.Bad)}, "waits"}, // another one
+		{[]generationRow{row(2, "a", config.Bad)}, "generation 2 was rolled back: of 2"},
+		{[]generationRow{row(2, "a", config.Refused), row(3, "b", config.Probation)}, "generation 2 was not kept: of 2"},
+		{[]generationRow{row(2, "a", config.Probation), row(3, "b", config.Good), row(4, "a", config.Bad)}, "generation 4 was rolled back: of 4"},
+		{[]generationRow{row(2, "a", config.Good), row(3, "a", config.Bad)}, "<nil>"},
+	} {
+		got := "waits"
+		if found, ok := outcome(tt.rows, 2); ok {
+			got = fmt.Sprint(notKept(p, found))
+		}
+		if got != tt.want {
+			t.Errorf("%+v\ngot  %s\nwant %s", tt.rows, got, tt.want)
+		}
+	}
+}
+
+// TestConfigPlanTellsOfAnotherProfile: a port that another profile has cannot be planned.
+func TestConfigPlanTellsOfAnotherProfile(t *testing.T) {
+	h := newHome(t)
+	h.setup("main", h.base)
+	h.setup("rescue", h.base+212)
+	file := h.file("new.json5", fmt.Sprintf("{gateway: {port: %d}, canvasHost: {port: %d}}", h.base, h.base+213))
+	h.run("--profile", "main", "config", "plan", file).wants(78, "",
+		fmt.Sprintf("cannot be used: bad port setting: canvas would have port %d, which is the bridge port of profile rescue: change one of them", h.base+213))
+	h.file("new.json5", fmt.Sprintf("{gateway: {port: %d}, canvasHost: {port: %d}}", h.base, h.base+11)) // main's own
+	h.run("--profile", "main", "config", "plan", file).wants(0, "canvasHost.port", "")
 }

@@ -20,9 +20,13 @@ func (a *app) fleetOf(ctx context.Context, p profile.Profile) (*service.Host, se
 	if err != nil || !i.Is(p) || i.Manager != string(service.Up) {
 		return nil, service.Status{}, false
 	}
+	socket, err := p.Registry.Keeper(i)
+	if err != nil {
+		return nil, service.Status{}, false
+	}
 	ctx, cancel := context.WithTimeout(ctx, keeperTimeout)
 	defer cancel()
-	host := service.Fleet(i.Keeper)
+	host := service.Fleet(socket)
 	view, err := host.Status(ctx, p.Name)
 	view.Unit = "clawdbot up (" + p.Name + ")"
 	return host, view, err == nil && view.Installed

@@ -6,9 +6,13 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
+	"os"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
+	"time"
 
 	"clawdbot/bus/msg"
 )
@@ -88,4 +92,21 @@ func TestIncidentsWatch(t *testing.T) {
 	h.process("main")
 	await(t, "its end", func() bool { return strings.Contains(text.String(), "resolved main serves again after ") })
 	h.run("--profile", "rescue", "incidents", "watch", "--peer", "mian").wants(1, "", "did you mean main?")
+}
+
+// TestIncidentsOfAPipe: what stands in the store's place is told, and not waited for.
+func TestIncidentsOfAPipe(t *testing.T) {
+	h := newHome(t)
+	p := h.setup("rescue", h.base)
+	if err := errors.Join(os.RemoveAll(p.StoreDir()), syscall.Mkfifo(p.StoreDir(), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	told := make(chan result, 1)
+	go func() { told <- h.run("--profile", "rescue", "incidents") }()
+	select {
+	case r := <-told:
+		r.wants(3, "", "its store cannot be read either: open store "+p.StoreDir()+": it is not a folder\n")
+	case <-time.After(5 * time.Second):
+		t.Fatal("it hangs")
+	}
 }

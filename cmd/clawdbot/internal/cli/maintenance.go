@@ -37,13 +37,13 @@ func newMaintenanceOnCmd(a *app, asJSON *bool) *cobra.Command {
 		m     = profile.Maintenance{By: "operator"}
 	)
 	cmd := &cobra.Command{Use: "on", Short: "Begin it, or change how long it lasts", Args: takes(), RunE: func(cmd *cobra.Command, _ []string) error {
-		if lasts <= 0 || lasts > profile.MaxMaintenance {
-			return usage(cmd, "--for %s: a maintenance lasts up to %s, as in 10m or 2h", lasts, profile.MaxMaintenance)
+		if lasts < time.Second || lasts > profile.MaxMaintenance {
+			return usage(cmd, "--for %s: a maintenance lasts from 1s to %s, as in 10m or 2h", lasts, profile.MaxMaintenance)
 		}
 		m.Until = time.Now().Add(lasts).Round(time.Second)
 		return a.runMaintenance(&m, *asJSON)
 	}}
-	cmd.Flags().DurationVar(&lasts, "for", 10*time.Minute, "how long it lasts, up to 24h")
+	cmd.Flags().DurationVar(&lasts, "for", 10*time.Minute, "how long it lasts, 1s to 24h")
 	cmd.Flags().StringVar(&m.Reason, "reason", "", "one sentence for those who look")
 	return cmd
 }

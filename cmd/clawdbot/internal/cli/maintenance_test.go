@@ -26,8 +26,8 @@ func TestMaintenanceCommand(t *testing.T) {
 	if i, err := h.profile("main").Registry.Get("main"); err != nil || !i.InMaintenance(time.Now()) {
 		t.Errorf("registry: %+v, %v", i, err)
 	}
-	for _, lasts := range []string{"25h", "0s", "-1m"} {
-		on("on", "--for", lasts).wants(2, "", "a maintenance lasts up to 24h0m0s")
+	for _, lasts := range []string{"25h", "0s", "-1m", "1ns", "999ms"} {
+		on("on", "--for", lasts).wants(2, "", "a maintenance lasts from 1s to 24h0m0s")
 	}
 	on("on", "--for", "soon").wants(2, "", `"soon"`)
 	on("on", "now").wants(2, "", "takes no arguments")

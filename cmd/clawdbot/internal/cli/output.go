@@ -126,7 +126,7 @@ func dash(s string) string {
 func (a *app) printDiff(diff string) {
 	pen := a.pen(a.Out)
 	for line := range strings.Lines(diff) {
-		text := strings.TrimSuffix(line, "\n")
+		text := printable(strings.ReplaceAll(strings.TrimRight(line, "\r\n"), "\t", "    "))
 		switch {
 		case strings.HasPrefix(text, "+"):
 			text = pen.good(text)

@@ -110,7 +110,7 @@ func findPeer(p profile.Profile, name string) (profile.Instance, error) {
 	if err != nil {
 		return profile.Instance{}, err
 	}
-	return profile.Instance{}, notSetUp(other, exitFailed)
+	return profile.Instance{}, notSetUp(other, exitConfig)
 }
 
 func (a *app) printPostmortem(r postmortemResult) {

@@ -43,7 +43,7 @@ func TestPostmortemOfANameAndAPathThatAreNotGood(t *testing.T) {
 	}
 	h.run("postmortem").wants(2, "", "clawdbot postmortem needs PROFILE")
 	h.run("postmortem", "a b").wants(2, "", `bad profile name "a b"`)
-	h.run("postmortem", "mian").wants(1, "", "profile mian is not set up; did you mean main?")
+	h.run("postmortem", "mian").wants(78, "", "profile mian is not set up; did you mean main?")
 	h.run("postmortem", "main", "-o", there).wants(1, "", "the post-mortem is not written: "+there+" is there already")
 	h.run("postmortem", "main", "-o", filepath.Join(dir, "none", "x")).wants(1, "", "no such file or directory")
 	h.run("postmortem", "main", "-o", filepath.Join(there, "x")).wants(1, "", "not a directory")

@@ -125,7 +125,7 @@ func (a *app) recorded(ctx context.Context, o recordOptions) (r recording, err e
 	case err != nil:
 		return r, err
 	case r.use.Files == 0 && !isSetUp(r.profile):
-		return r, notSetUp(r.profile, exitFailed)
+		return r, notSetUp(r.profile, exitConfig)
 	case r.use.Files == 0:
 		return r, &exitError{exitFailed, fmt.Errorf("nothing is recorded of profile %s: its gateway has not run", r.profile.Name), r.profile.Command("gateway")}
 	}
@@ -301,7 +301,7 @@ func (a *app) runRecordStats(ctx context.Context, o recordOptions) error {
 	t.row(heads(pen, "KIND", "MESSAGES", "BYTES")...)
 	for _, kind := range slices.Sorted(maps.Keys(st.Kinds)) {
 		k := st.Kinds[kind]
-		t.row(dash(kind), strconv.Itoa(k.Messages), strconv.FormatInt(k.Bytes, 10))
+		t.row(printable(dash(kind)), strconv.Itoa(k.Messages), strconv.FormatInt(k.Bytes, 10))
 	}
 	t.print(a.Out)
 	return nil

@@ -52,7 +52,7 @@ func someTraffic() []tape.Entry {
 
 func TestRecordOfAGatewayThatIsDead(t *testing.T) {
 	h := newHome(t)
-	h.run("record", "show").wants(int(exitFailed), "", "profile default is not set up")
+	h.run("record", "show").wants(78, "", "profile default is not set up")
 	p := h.setup(profile.Default, h.base)
 	h.run("record", "stats").wants(int(exitFailed), "", "nothing is recorded of profile default: its gateway has not run")
 	h.recorded(p, someTraffic()...)
@@ -139,6 +139,7 @@ func TestReplayRefuses(t *testing.T) {
 		{[]string{file("text", "hello\n")}, exitFailed, "not a recording"},
 		{[]string{file("later", `{"format":"clawdbot-recording/9"}`)}, exitFailed, `it is "clawdbot-recording/9"`},
 		{[]string{file("cut", head+`{"at":"20`)}, exitFailed, "line 2 is not an entry"},
+		{[]string{file("long", head+strings.Repeat("x", 5<<20))}, exitFailed, "line 2 is longer than 4 MiB, which no entry is: take the line out"},
 		{[]string{file("wild", head+entry("clawdbot.main.>"))}, exitFailed, `"clawdbot.main.>" is no subject of a message`},
 		{[]string{file("whose", `{"format":"clawdbot-recording/1","profile":"a.>"}`)}, exitFailed, "names no profile"},
 		{[]string{own, "--speed", "-1"}, exitUsage, "--speed: -1 is no speed"},
@@ -150,16 +151,42 @@ func TestReplayRefuses(t *testing.T) {
 	}
 }
 
+// A recording of everything is sent without what would reach real chats, change
+// the profile or tell of troubles that are not there.
+func TestReplayLeavesOut(t *testing.T) {
+	h := newHome(t)
+	p := h.setup(profile.Default, h.base)
+	h.setup("scratch", h.base+ports.Step)
+	h.recorded(p, append(someTraffic(), traffic(9*time.Second, "out.telegram", `{"text":"a"}`), traffic(8*time.Second, "event.incident", `{}`))...)
+	path := filepath.Join(t.TempDir(), "a.jsonl")
+	h.run("record", "export", path, "--bodies", "--last", "10m").wants(0, "6 messages", "")
+	all := h.run("--profile", "scratch", "replay", path, "--dry-run").wants(0, "would send 1 message from main to scratch\n", "")
+	for _, say := range []string{
+		"left out: 1 of event, clients and connectors would take it for news: --subject\n          'event.>' sends it\n",
+		"left out: 1 of event, never sent: it would tell of a trouble that is not there\n",
+		"left out: 1 of log, never sent: a gateway says it of itself\n",
+		"left out: 1 of out, a connector would send it to a real chat again: --subject\n          'out.>' sends it\n",
+		"left out: 1 of rpc, it would change the profile: --subject 'rpc.>' sends it\n",
+	} {
+		all.wants(0, say, "")
+	}
+	for subj, n := range map[string]int{"out.>": 1, "out.telegram": 1, "event.>": 1, "event.incident": 0, "*.>": 1, ">": 1, "rpc.>": 1, "log.>": 0} {
+		var r replayed
+		h.run("--profile", "scratch", "replay", path, "--dry-run", "--json", "--subject", subj).wants(0, "", "").into(&r)
+		if r.Messages != n || len(r.Why) == 0 {
+			t.Errorf("--subject %s sends %d messages of %v", subj, r.Messages, r.Why)
+		}
+	}
+}
+
 // What one gateway was sent is sent to another one, and to no other place.
 func TestReplayIntoAnotherProfile(t *testing.T) {
 	h := newHome(t)
 	p := h.setup(profile.Default, h.base)
 	scratch := h.setup("scratch", h.base+ports.Step)
-	h.recorded(p, someTraffic()...)
+	h.recorded(p, append(someTraffic(), traffic(9*time.Second, "in.web", `{"text":"the last"}`))...)
 	path := filepath.Join(t.TempDir(), "a.jsonl")
-	h.run("record", "export", path, "--bodies", "--last", "10m").wants(0, "4 messages", "")
-	h.run("--profile", "scratch", "replay", path, "--dry-run").
-		wants(0, "would send 2 messages from main to scratch\n", "").wants(0, "left out: 1 of log, 1 of rpc", "")
+	h.run("record", "export", path, "--bodies", "--last", "10m").wants(0, "5 messages", "")
 	stop := h.gateway(scratch, h.base+ports.Step)
 	defer stop()
 
@@ -169,7 +196,7 @@ func TestReplayIntoAnotherProfile(t *testing.T) {
 		t.Errorf("replayed %+v", r)
 	}
 	var subjects []string
-	for deadline := time.Now().Add(patience); !slices.Contains(subjects, "clawdbot.scratch.event.chat"); {
+	for deadline := time.Now().Add(patience); !slices.Contains(subjects, "clawdbot.scratch.in.web"); {
 		if time.Now().After(deadline) {
 			t.Fatalf("it did not arrive: %q", subjects)
 		}
@@ -182,7 +209,7 @@ func TestReplayIntoAnotherProfile(t *testing.T) {
 			}
 		}
 	}
-	if !slices.Contains(subjects, "clawdbot.scratch.in.cli") || slices.Contains(subjects, "clawdbot.scratch.rpc.config.set") {
+	if !slices.Contains(subjects, "clawdbot.scratch.in.cli") || slices.Contains(subjects, "clawdbot.scratch.rpc.config.set") || slices.Contains(subjects, "clawdbot.scratch.event.chat") {
 		t.Errorf("it received %q", subjects)
 	}
 	if users := h.run("--profile", "scratch", "bus", "users"); strings.Contains(users.out, "replay-") {

@@ -1,13 +1,13 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"math"
 	"os"
 	"slices"
@@ -41,9 +41,11 @@ func newReplayCmd(a *app) *cobra.Command {
 the bus of the chosen profile, in their order and with the pauses between them.
 The profile in the subjects is replaced.
 
-What a gateway says of itself (health, log, config, rescue) is left out, and
-control methods (rpc) are sent only when --subject names them: they would change
-the profile. Secrets in the recording were hidden, and stay so.`,
+Some kinds are sent only when --subject names them: replies to people (out),
+which a connector would deliver to a real chat once more, events (event), and
+control methods (rpc), which would change the profile. What a gateway says of
+itself (health, log, config, rescue, event.incident) is never sent. --dry-run
+tells what is left out, and why. Secrets in the recording were hidden, and stay so.`,
 		Example: `  clawdbot record export before.jsonl --bodies
   clawdbot --profile scratch replay before.jsonl --speed 10
   clawdbot --profile scratch replay before.jsonl --subject 'in.>' --dry-run`,
@@ -82,11 +84,20 @@ type replayed struct {
 	Messages int            `json:"messages"` // that there are to send
 	Sent     int            `json:"sent"`
 	LeftOut  map[string]int `json:"leftOut"` // by kind
+	Why      []leftOut      `json:"why"`     // the same with the reasons
 	TookMs   int64          `json:"tookMs"`
 
 	kinds map[string]bool // of what is to be sent
+	left  map[leftOut]int // Messages is 0
 	first string          // subject
 	span  time.Duration
+}
+
+// leftOut tells of messages that are not sent.
+type leftOut struct {
+	Kind     string `json:"kind"`
+	Because  string `json:"because"`
+	Messages int    `json:"messages"`
 }
 
 func (a *app) runReplay(ctx context.Context, o replayOptions, path string) error {
@@ -131,13 +142,16 @@ func openRegular(path string) (*os.File, error) {
 
 // survey reads the whole file before anything is sent.
 func (r *replay) survey() error {
-	r.replayed = replayed{To: r.profile.Bus(), LeftOut: map[string]int{}, kinds: map[string]bool{}}
+	r.replayed = replayed{
+		To: r.profile.Bus(), LeftOut: map[string]int{}, Why: []leftOut{}, kinds: map[string]bool{}, left: map[leftOut]int{},
+	}
 	var from, to time.Time
 	empty := 0
-	err := r.each(func(e tape.Entry, send bool) error {
+	err := r.each(func(e tape.Entry, not string) error {
 		switch {
-		case !send:
+		case not != "":
 			r.LeftOut[e.Of()]++
+			r.left[leftOut{Kind: e.Of(), Because: not}]++
 			return nil
 		case len(e.Message()) == 0 && e.Size > 0:
 			empty++
@@ -159,11 +173,18 @@ func (r *replay) survey() error {
 		return &exitError{exitFailed, fmt.Errorf("it was recorded from profile %s itself: choose another one with --profile, or --force", r.profile.Name), ""}
 	}
 	r.span = to.Sub(from)
+	for l, n := range r.left {
+		r.Why = append(r.Why, leftOut{l.Kind, l.Because, n})
+	}
+	slices.SortFunc(r.Why, func(x, y leftOut) int {
+		return cmp.Or(strings.Compare(x.Kind, y.Kind), strings.Compare(x.Because, y.Because))
+	})
 	return nil
 }
 
-// each calls visit for every message of the file, from its beginning.
-func (r *replay) each(visit func(e tape.Entry, send bool) error) error {
+// each calls visit for every message of the file, from its beginning. Not is why
+// it is not sent, or "".
+func (r *replay) each(visit func(e tape.Entry, not string) error) error {
 	if _, err := r.file.Seek(0, io.SeekStart); err != nil {
 		return err
 	}
@@ -189,25 +210,48 @@ func (r *replay) each(visit func(e tape.Entry, send bool) error) error {
 		if !subject.ValidPattern(e.Subject) || strings.ContainsAny(e.Subject, "*>") {
 			return fmt.Errorf("%w: %.80q is no subject of a message", tape.ErrFormat, e.Subject)
 		}
-		if err := visit(e, r.sends(e, from)); err != nil {
+		if err := visit(e, r.leaves(e, from)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// sends says whether a message of the recorded profile is sent.
-func (r *replay) sends(e tape.Entry, from subject.Space) bool {
-	if e.Cut || !subject.Overlap(from.All(), e.Subject) || r.pattern != "" && !subject.Overlap(r.pattern, e.Subject) {
-		return false
+// leaves says why a message of the recorded profile is not sent, or "".
+func (r *replay) leaves(e tape.Entry, from subject.Space) string {
+	kind := e.Of()
+	named := tape.KindOf(r.pattern) == kind // tape.KindOf tells a pattern's as well
+	switch {
+	case !subject.Overlap(from.All(), e.Subject):
+		return "of another profile"
+	case r.pattern != "" && !subject.Overlap(r.pattern, e.Subject):
+		return "--subject does not name it"
+	case e.Cut:
+		return "only its beginning was kept"
+	case from.EventName(e.Subject) == "incident":
+		return "never sent: it would tell of a trouble that is not there"
 	}
-	switch e.Of() {
-	case "in", "out", "event", "node", "browser", "canvas":
-		return true
-	case "rpc": // tape.KindOf tells a pattern's as well
-		return tape.KindOf(r.pattern) == "rpc"
+	why := peril(kind)
+	switch {
+	case why != "" && !named:
+		return why + ": --subject '" + kind + ".>' sends it"
+	case why != "", slices.Contains([]string{"in", "node", "browser", "canvas"}, kind):
+		return ""
 	}
-	return false
+	return "never sent: a gateway says it of itself"
+}
+
+// peril is why a kind is sent only when it is asked for, or "".
+func peril(kind string) string {
+	switch kind {
+	case "out":
+		return "a connector would send it to a real chat again"
+	case "event":
+		return "clients and connectors would take it for news"
+	case "rpc":
+		return "it would change the profile"
+	}
+	return ""
 }
 
 // target is the subject of a message in the profile that it is sent to.
@@ -254,8 +298,8 @@ func (r *replay) send(ctx context.Context, nc *busClient) error {
 	var first time.Time
 	wait := time.NewTimer(0)
 	defer wait.Stop()
-	err := r.each(func(e tape.Entry, send bool) error {
-		if !send {
+	err := r.each(func(e tape.Entry, not string) error {
+		if not != "" {
 			return nil
 		}
 		if first.IsZero() {
@@ -295,16 +339,13 @@ func (r *replay) print() {
 	if n < r.Messages {
 		of = fmt.Sprintf(" of %d", r.Messages)
 	}
-	r.app.printf("%s %s%s from %s to %s", what, count(n, "message"), of, r.From, r.To)
+	r.app.printf("%s %s%s from %s to %s", what, count(n, "message"), of, printable(r.From), r.To)
 	if !r.opts.dryRun {
 		r.app.printf(" in %s", (time.Duration(r.TookMs) * time.Millisecond).Round(10*time.Millisecond))
 	}
 	r.app.printf("\n")
-	var left []string
-	for _, kind := range slices.Sorted(maps.Keys(r.LeftOut)) {
-		left = append(left, fmt.Sprintf("%d of %s", r.LeftOut[kind], dash(kind)))
-	}
-	if len(left) > 0 {
-		r.app.printf("%s %s\n", r.app.pen(r.app.Out).dim("left out:"), strings.Join(left, ", "))
+	pen := r.app.pen(r.app.Out)
+	for _, l := range r.Why {
+		r.app.wrapped(pen.dim("left out: "), fmt.Sprintf("%d of %s, %s", l.Messages, printable(dash(l.Kind)), l.Because))
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 	"clawdbot/gateway/rescue"
 	"clawdbot/profile"
 	"clawdbot/profile/config"
+	"clawdbot/profile/store"
 )
 
 type rescueOptions struct {
@@ -136,6 +138,11 @@ func (a *app) runOrder(ctx context.Context, verb, name string, order rescue.Orde
 	if err != nil {
 		return err
 	}
+	if order.Generation != 0 {
+		if err := hasGeneration(p, peer, order.Generation); err != nil {
+			return err
+		}
+	}
 	order.Peer = peer.Bus
 	var out rescue.Outcome
 	if err := a.call(ctx, p, "rescue."+verb, order, &out); err != nil {
@@ -145,6 +152,31 @@ func (a *app) runOrder(ctx context.Context, verb, name string, order rescue.Orde
 		return a.printJSON(out)
 	}
 	a.printOutcome(p, verb, order, out)
+	return nil
+}
+
+// hasGeneration refuses a generation that the peer's store, which is read beside
+// its gateway, does not have: a start could not follow it.
+func hasGeneration(p profile.Profile, peer profile.Instance, n uint64) error {
+	owner, err := profile.Resolve(profile.Flags{Profile: peer.Profile}, p.Env().Bare())
+	if err != nil {
+		return err
+	}
+	owner.StateDir = peer.StateDir
+	damage, err := peek(owner, func(s *store.Store) error {
+		_, err := config.NewGenerations(s).Get(n)
+		return err
+	})
+	switch {
+	case errors.Is(err, config.ErrNoGeneration), errors.Is(err, fs.ErrNotExist):
+		why := fmt.Errorf("profile %s has no generation %d", owner.Name, n)
+		if damage != nil {
+			why = fmt.Errorf("%w that can be read: %w", why, damage)
+		}
+		return &exitError{exitFailed, why, owner.Command("config generations")}
+	case err != nil:
+		return fmt.Errorf("generation %d of profile %s: %w", n, owner.Name, err)
+	}
 	return nil
 }
 

@@ -97,6 +97,10 @@ func TestRescueOrders(t *testing.T) {
 	h.run("--profile", "rescue", "doctor").wants(0, "! peers      nobody starts peer main again when it fails", "")
 	on("resume", "main").wants(0, "● let repairs of main go on: ", "")
 	on("directive", "main", "--generation", "1", "--dry-run").wants(0, "would start main on generation 1 the next time: ", "")
+	for _, more := range [][]string{nil, {"--dry-run"}} {
+		on(append([]string{"directive", "main", "--generation", "99999"}, more...)...).wants(1, "",
+			"clawdbot: profile main has no generation 99999\ntry: clawdbot --profile main config generations\n")
+	}
 	on("directive", "main", "--safe-mode", "--reason", "a look").wants(0, "● start main in safe mode: a look\n  holds until ", "")
 
 	stop()

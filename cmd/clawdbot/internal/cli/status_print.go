@@ -58,15 +58,15 @@ func (p pen) dot(state string) string {
 // printHead begins a report: how the profile is, and why. More is what else
 // stands on the first line.
 func (a *app) printHead(name string, how condition, more string) {
-	pen, verdict := a.pen(a.Out), string(how.Verdict)
+	pen, verdict, reason := a.pen(a.Out), printable(string(how.Verdict)), printable(how.Reason)
 	line := pen.bold(name) + " is " + pen.state(verdict)
 	if how.Verdict == msg.VerdictDegraded { // the reason is short
-		line += ": " + how.Reason
-		how.Reason = ""
+		line += ": " + reason
+		reason = ""
 	}
 	a.wrapped(pen.dot(verdict)+" ", line+pen.dim(more))
-	if how.Reason != "" {
-		a.wrapped("  ", how.Reason)
+	if reason != "" {
+		a.wrapped("  ", reason)
 	}
 }
 
@@ -84,7 +84,7 @@ func (a *app) sayNotInUse(g frame.Generation, try string) {
 	if g.Source == string(config.FromSafeMode) {
 		a.wrapped(pen.bad("! "), pen.bad("safe mode: nothing but the bus, health, logs, config and repair runs"))
 	}
-	a.wrapped(pen.bad("! "), "the config file is not in use: "+cmp.Or(g.Reason, strings.Join(g.Warnings, "; ")))
+	a.wrapped(pen.bad("! "), "the config file is not in use: "+printable(cmp.Or(g.Reason, strings.Join(g.Warnings, "; "))))
 	a.printf("%s %s\n", pen.dim("try:"), try)
 }
 
@@ -103,7 +103,7 @@ func (a *app) printStatus(p profile.Profile, v statusView) {
 	pen, r := a.pen(a.Out), v.report
 	more := ""
 	if r.Gateway.PID != 0 {
-		more = fmt.Sprintf("  up %s, pid %d, version %s", duration(r.Gateway.UptimeMs), r.Gateway.PID, r.Version)
+		more = fmt.Sprintf("  up %s, pid %d, version %s", duration(r.Gateway.UptimeMs), r.Gateway.PID, printable(r.Version))
 	}
 	a.printHead(r.Profile, v.why.condition, more)
 	if r.Gateway.Reachable {
@@ -121,7 +121,7 @@ func (a *app) printStatus(p profile.Profile, v statusView) {
 	a.wrapped(pen.dim("  service    "), serviceLine(r.Service))
 	a.printConfig(r, v.changed)
 	a.wrapped(pen.dim("  state      "), a.short(r.StateDir))
-	a.wrapped(pen.dim("  workspace  "), a.short(r.Workspace))
+	a.wrapped(pen.dim("  workspace  "), printable(a.short(r.Workspace)))
 	if len(v.others) > 0 {
 		a.printf("\n")
 		a.printTestimonies(v.others)
@@ -161,11 +161,11 @@ func (a *app) printComponents(list []componentStatus) {
 		a.printf("\n")
 	}
 	for _, c := range list {
-		detail := c.Detail
+		detail, state := printable(c.Detail), printable(string(c.State))
 		if c.State == msg.StateOK || c.State == msg.StateOff {
 			detail = pen.dim(detail)
 		}
-		a.wrapped(fmt.Sprintf("%s %-10s %s ", pen.dot(string(c.State)), c.Name, padded(pen, string(c.State))), detail)
+		a.wrapped(fmt.Sprintf("%s %-10s %s ", pen.dot(state), printable(c.Name), padded(pen, state)), detail)
 	}
 }
 
@@ -175,7 +175,7 @@ func (a *app) printPeers(list []peerStatus) {
 		a.printf("\n")
 	}
 	for _, p := range list {
-		text := p.Reason
+		text, verdict := printable(p.Reason), printable(string(p.Verdict))
 		if p.Verdict == msg.VerdictOK { // the beat says it all
 			text = ""
 		}
@@ -191,7 +191,7 @@ func (a *app) printPeers(list []peerStatus) {
 		if care := pen.care(p); care != "" {
 			text += "; " + care
 		}
-		a.wrapped(fmt.Sprintf("%s peer %-5s %s ", pen.dot(string(p.Verdict)), p.Profile, padded(pen, string(p.Verdict))), text)
+		a.wrapped(fmt.Sprintf("%s peer %-5s %s ", pen.dot(verdict), printable(p.Profile), padded(pen, verdict)), text)
 	}
 }
 
@@ -205,9 +205,9 @@ func serviceLine(s serviceStatus) string {
 	case !s.Installed:
 		return "not installed"
 	case s.Active:
-		return s.Unit + ", active"
+		return printable(s.Unit) + ", active"
 	}
-	return s.Unit + ", not active"
+	return printable(s.Unit) + ", not active"
 }
 
 func (a *app) printConfig(r statusReport, changed string) {
@@ -215,9 +215,9 @@ func (a *app) printConfig(r statusReport, changed string) {
 	text := a.short(r.ConfigPath)
 	switch g := r.Config; {
 	case g.Generation != 0 && onFile(g):
-		text += fmt.Sprintf(", generation %d, %s", g.Generation, pen.state(g.Verdict))
+		text += fmt.Sprintf(", generation %d, %s", g.Generation, pen.state(printable(g.Verdict)))
 	case g.Generation != 0:
-		text += fmt.Sprintf(", %s: generation %d from %s, %s", pen.bad("not in use"), g.Generation, g.Source, pen.state(g.Verdict))
+		text += fmt.Sprintf(", %s: generation %d from %s, %s", pen.bad("not in use"), g.Generation, printable(g.Source), pen.state(printable(g.Verdict)))
 	case g.Source == string(config.FromSafeMode):
 		text += ", " + pen.bad("not in use: safe mode")
 	default:
@@ -225,10 +225,10 @@ func (a *app) printConfig(r statusReport, changed string) {
 	}
 	a.wrapped(pen.dim("  config     "), text)
 	if r.Config.Reason != "" && onFile(r.Config) && changed == "" { // which tells it as well
-		a.wrapped("  "+pen.bad("!")+"          ", r.Config.Reason)
+		a.wrapped("  "+pen.bad("!")+"          ", printable(r.Config.Reason))
 	}
 	for _, w := range r.Config.Warnings {
-		a.wrapped("  "+pen.warn("!")+"          ", w)
+		a.wrapped("  "+pen.warn("!")+"          ", printable(w))
 	}
 }
 
@@ -246,7 +246,7 @@ func (a *app) statusHints(p profile.Profile, v statusView) []string {
 		hints = append(hints, restartCommand(p, r.Service.Active))
 	}
 	if r.Incidents.Open > 0 {
-		hints = append(hints, p.Command("incidents show "+r.Incidents.Newest.ID))
+		hints = append(hints, p.Command("incidents show "+printable(r.Incidents.Newest.ID)))
 	}
 	known, _ := p.Registry.List() // a peer that is not there cannot be asked
 	for _, peer := range r.Peers {

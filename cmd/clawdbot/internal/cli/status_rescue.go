@@ -96,7 +96,7 @@ func (p pen) care(s peerStatus) string {
 	case s.Maintenance:
 		parts = append(parts, p.warn("under maintenance: nobody touches it"))
 	case s.Policy != "":
-		parts = append(parts, p.dim("policy "+s.Policy))
+		parts = append(parts, p.dim("policy "+printable(s.Policy)))
 	}
 	return strings.Join(parts, "; ")
 }
@@ -106,8 +106,11 @@ const recently = 24 * time.Hour
 
 // printIncidentStatus tells of what is open, or was a short time ago, in a line.
 func (a *app) printIncidentStatus(st incidentStatus) {
-	i := st.Newest
-	if i == nil || st.Open == 0 && time.Since(time.UnixMilli(i.Began)) > recently {
+	if st.Newest == nil {
+		return
+	}
+	i := printableIncident(*st.Newest)
+	if st.Open == 0 && time.Since(time.UnixMilli(i.Began)) > recently {
 		return
 	}
 	pen, past := a.pen(a.Out), duration(time.Since(time.UnixMilli(i.Began)).Milliseconds())
@@ -118,7 +121,14 @@ func (a *app) printIncidentStatus(st incidentStatus) {
 	case st.Open > 1:
 		head = fmt.Sprintf("%sincidents  %s, the newest %s since %s", pen.bad("! "), pen.bad(fmt.Sprintf("%d open", st.Open)), pen.incident(i.State), past)
 	}
-	a.printf("%s\n", ansi.Truncate(head+": "+printable(i.Summary), a.width(), "…"))
+	a.printf("%s\n", ansi.Truncate(head+": "+i.Summary, a.width(), "…"))
+}
+
+// printableIncident is one that another process wrote, without what could steer
+// a terminal.
+func printableIncident(i frame.Incident) frame.Incident {
+	i.ID, i.State, i.Summary = printable(i.ID), msg.IncidentState(printable(string(i.State))), printable(i.Summary)
+	return i
 }
 
 // printMaintenance says loudly that nobody repairs this gateway now.
@@ -127,7 +137,7 @@ func (a *app) printMaintenance(m *frame.Maintenance) {
 		return
 	}
 	pen := a.pen(a.Out)
-	text := fmt.Sprintf("under maintenance until %s by %s: no peer touches it", time.UnixMilli(m.Until).Format(time.TimeOnly), m.By)
+	text := fmt.Sprintf("under maintenance until %s by %s: no peer touches it", time.UnixMilli(m.Until).Format(time.TimeOnly), printable(m.By))
 	if m.Reason != "" {
 		text += " (" + printable(m.Reason) + ")"
 	}
@@ -175,9 +185,9 @@ func testimonies(p profile.Profile) []testimony {
 func (a *app) printTestimonies(list []testimony) {
 	pen := a.pen(a.Out)
 	for _, t := range list {
-		i := t.incident
+		i := printableIncident(t.incident)
 		a.wrapped(pen.warn("! "), fmt.Sprintf("profile %s saw, %s ago, %s: %s", pen.bold(t.observer.Name),
-			duration(time.Since(time.UnixMilli(i.Began)).Milliseconds()), pen.incident(i.State), printable(i.Summary)))
+			duration(time.Since(time.UnixMilli(i.Began)).Milliseconds()), pen.incident(i.State), i.Summary))
 		a.printf("%s %s\n", pen.dim("try:"), t.observer.Command("incidents show "+i.ID))
 	}
 }

@@ -108,8 +108,10 @@ func (d *daemon) directors(gens config.Generations, loaded *config.Loaded, loadE
 	}
 	if good, err := gens.LastGood(); err == nil {
 		if l, err := config.FromGeneration(good, d.Profile.ConfigOptions()); err == nil {
-			cfg, _ := config.Tighten(l.Config, loaded)
-			return cfg.Rescue.Peers
+			if cfg, _, err := gens.Tighten(l.Config, loaded, d.Profile.ConfigOptions()); err == nil {
+				return cfg.Rescue.Peers
+			}
+			return []string{} // nobody, as nobody can be told from somebody
 		}
 	}
 	return nil

@@ -8,6 +8,7 @@ import (
 
 	"clawdbot/bus"
 	"clawdbot/bus/msg"
+	"clawdbot/profile"
 	"clawdbot/profile/config"
 )
 
@@ -79,7 +80,11 @@ func (d *daemon) configPlan(_ context.Context, r *bus.Request) (any, error) {
 		issues = []config.Issue{}
 	}
 	if invalid == nil {
-		if _, _, err := d.Profile.PlanPorts(loaded.Config, d.Port); err != nil {
+		set, _, err := d.Profile.PlanPorts(loaded.Config, d.Port)
+		if clash := d.Profile.Clash(set); err == nil && errors.Is(clash, profile.ErrPort) {
+			err = clash
+		}
+		if err != nil {
 			effect, invalid = config.EffectRefused, &config.Error{}
 			issues = append(issues, config.Issue{File: d.Profile.ConfigPath, Rule: "ports", Message: err.Error()})
 		}

@@ -49,6 +49,9 @@ func (f *follower) propose(ctx context.Context, loaded *config.Loaded, by *propo
 	}
 	next := &settings{choice: config.Choice{Source: config.FromFile, Loaded: loaded}}
 	err := f.prepare(next)
+	if clash := f.Profile.Clash(next.ports); err == nil && errors.Is(clash, profile.ErrPort) {
+		err = clash
+	}
 	if err == nil {
 		next.generation, err = f.record(loaded, by != nil)
 	}
@@ -218,9 +221,13 @@ func (f *follower) good(now *settings) error {
 // going back weakens nothing.
 func (f *follower) goBack(ctx context.Context, from, to *settings, why error) error {
 	running := f.settings()
+	l := *to.choice.Loaded
+	tightened, sentences, err := f.gens.Tighten(l.Config, f.newest, f.Profile.ConfigOptions())
+	if err != nil {
+		return err
+	}
 	next := to.with(func(s *settings) {
-		l := *to.choice.Loaded
-		l.Config, s.tightened = config.Tighten(l.Config, f.newest)
+		l.Config, s.tightened = tightened, sentences
 		s.choice = config.Choice{
 			Source: config.FromFallback, Loaded: &l, Generation: to.generation.N,
 			Reason: fmt.Sprintf("generation %d was rolled back: %v; running %s", from.generation.N, why, to.name()),
@@ -230,8 +237,7 @@ func (f *follower) goBack(ctx context.Context, from, to *settings, why error) er
 		}
 		s.refused, s.issues = "", nil
 	})
-	err := f.prepare(next)
-	if err == nil {
+	if err = f.prepare(next); err == nil {
 		err = f.swap(ctx, next, config.Plan(running.choice.Loaded, next.choice.Loaded).Components())
 	}
 	if ctx.Err() != nil {
