@@ -44,6 +44,9 @@ type crew struct {
 	linger   time.Duration // how long Start takes beyond the start
 	source   string
 	marked   uint64 // the beat when the source was set last
+
+	followed    profile.Directive // by the last start that the hands made
+	followedErr error
 }
 
 func newCrew(t *testing.T) *crew {
@@ -217,6 +220,8 @@ func (c *crew) Start(ctx context.Context, _ profile.Instance) error {
 	if err := c.told("start"); err != nil {
 		return err
 	}
+	followed, dirErr := c.directive() // as main's start does
+	c.set(func() { c.followed, c.followedErr = followed, dirErr })
 	err := c.live()
 	select {
 	case <-time.After(c.linger):

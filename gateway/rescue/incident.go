@@ -267,10 +267,23 @@ func (s *Server) resolve(d *dossier, t *track, result string, at time.Time) {
 		d.note(at, "repairs are no longer held")
 		s.setHold(d, t.name, nil)
 	}
+	if err := s.withdraw(d); err != nil {
+		s.cfg.Log.Warn("boot directive not withdrawn", "peer", t.name, "err", err)
+	}
 	s.cfg.Log.Info("incident is over", "id", i.ID, "result", i.Result)
 	s.save(i)
 	s.notify(i, "resolved")
 	d.incident, d.served, d.closing, d.next, d.seenAs, d.seenWhy = nil, time.Time{}, false, "", "", ""
+}
+
+// withdraw takes back a directive of the incident that no start has followed: the
+// next one may be a person's, much later.
+func (s *Server) withdraw(d *dossier) error {
+	directed := slices.ContainsFunc(d.incident.Actions, func(a msg.Action) bool { return a.What == string(generation) || a.What == string(safeMode) })
+	if !directed || d.peer.StateDir == "" {
+		return nil
+	}
+	return s.cfg.Registry.WithdrawDirective(d.peer, d.incident.ID)
 }
 
 // save publishes a record and keeps it, its secrets taken out: log lines and

@@ -48,6 +48,9 @@ func (j *job) run(ctx context.Context) error {
 		if err := j.step(string(j.do.do), j.direct); err != nil {
 			return err
 		}
+		if err := j.unchanged(time.Now()); err != nil { // its manager was quicker, and its start may not have seen the directive
+			return fmt.Errorf("%w: %w", errLeft, errors.Join(err, j.s.cfg.Registry.WithdrawDirective(j.peer, j.incident)))
+		}
 	}
 	if j.do.abort {
 		what, end := "abort", j.abort

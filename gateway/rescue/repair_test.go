@@ -168,6 +168,13 @@ func (c *crew) directive() (profile.Directive, error) {
 	return p.TakeDirective(time.Now(), nil)
 }
 
+// obeyed is what main's last start followed.
+func (c *crew) obeyed() (profile.Directive, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.followed, c.followedErr
+}
+
 // TestCrashLoop goes up the whole ladder: the manager's restart, the last good
 // generation, safe mode, a human.
 func TestCrashLoop(t *testing.T) {
@@ -191,7 +198,7 @@ func TestCrashLoop(t *testing.T) {
 	if i.Kind != msg.KindCrashLoop || whats(i) != "directive restart" {
 		t.Fatalf("second failure: %s, %+v", i.Kind, i.Actions)
 	}
-	d, err := c.directive()
+	d, err := c.obeyed()
 	if err != nil || d.Action != profile.DirectGeneration || d.Generation != 7 || d.BadHash != "hash" || d.By != "rescue" || d.Incident != i.ID {
 		t.Fatalf("directive %+v, %v", d, err)
 	}
@@ -202,7 +209,7 @@ func TestCrashLoop(t *testing.T) {
 	if whats(i) != "safe-mode restart hold" || !strings.Contains(i.Actions[2].Why, "safe mode") {
 		t.Fatalf("third failure: %+v", i.Actions)
 	}
-	if d, err := c.directive(); err != nil || d.Action != profile.DirectSafeMode {
+	if d, err := c.obeyed(); err != nil || d.Action != profile.DirectSafeMode {
 		t.Fatalf("directive %+v, %v", d, err)
 	}
 
