@@ -125,13 +125,18 @@ func (m Members) check(self string) error {
 	return nil
 }
 
-// options renders the configuration of the NATS server for the members.
-func (s *Server) options(m Members) (*server.Options, error) {
+// options renders the configuration of the NATS server for the members. Of the
+// unborn peers there is only the account, which has to be there before anything
+// refers to it.
+func (s *Server) options(m Members, unborn []Peer) (*server.Options, error) {
 	cfg := s.cfg
 	if err := m.check(cfg.Subjects.Profile()); err != nil {
 		return nil, err
 	}
-	a := newAccounts(cfg.Subjects)
+	a, err := newAccounts(cfg.Subjects, s.registered)
+	if err != nil {
+		return nil, err
+	}
 	opts := &server.Options{
 		ServerName: "clawdbot-" + cfg.Subjects.Profile(),
 		Host:       cfg.Host, Port: pick(cfg.Port), HTTPHost: cfg.Host, HTTPPort: cfg.MonitorPort,
@@ -151,9 +156,13 @@ func (s *Server) options(m Members) (*server.Options, error) {
 	}
 	opts.Users = a.users(m.Users, s.secrets)
 	for _, p := range m.Peers {
-		link, err := a.link(p)
+		born := !slices.ContainsFunc(unborn, p.sameName)
+		link, err := a.link(p, born)
 		if err != nil {
 			return nil, err
+		}
+		if !born {
+			continue
 		}
 		opts.Users = append(opts.Users, &server.User{
 			Username: linkUser(cfg.Subjects.Profile(), p.Bus), Password: p.Secret, Account: link,
@@ -194,12 +203,24 @@ type accounts struct {
 	sp              subject.Space
 	profile, system *server.Account
 	all             []*server.Account
+	registered      func(name string) *server.Account // of the running server; nil when it has none of the name
 }
 
-func newAccounts(sp subject.Space) *accounts {
-	a := &accounts{sp: sp, profile: server.NewAccount(profileAccount), system: server.NewAccount("SYS")}
+func newAccounts(sp subject.Space, registered func(string) *server.Account) (*accounts, error) {
+	a := &accounts{sp: sp, profile: server.NewAccount(profileAccount), system: server.NewAccount("SYS"), registered: registered}
 	a.all = []*server.Account{a.profile, a.system}
-	return a
+	return a, offer(a.profile, sp)
+}
+
+// source is what others import from an account: the server's own one where it
+// has it. While nats-server 2.15 reloads, an import from another object of the
+// same name leads nowhere, and a connection that subscribes at that moment takes
+// the process with it.
+func (a *accounts) source(acc *server.Account) *server.Account {
+	if live := a.registered(acc.Name); live != nil {
+		return live
+	}
+	return acc
 }
 
 func (a *accounts) users(users []User, sec secrets) []*server.User {
@@ -237,35 +258,53 @@ func (a *accounts) permissions(u User) *server.Permissions {
 	return p
 }
 
-// link adds the account of one pair: ours goes out, the peer's comes in.
-func (a *accounts) link(p Peer) (*server.Account, error) {
+// link adds the account of one pair: ours goes out, the peer's comes in, once it
+// is born.
+func (a *accounts) link(p Peer, born bool) (*server.Account, error) {
 	theirs, err := subject.New(p.Bus)
 	if err != nil {
 		return nil, fmt.Errorf("bus: peer: %w", err)
 	}
 	link := server.NewAccount(linkAccount(p.Bus))
 	a.all = append(a.all, link)
-	if err := cross(a.profile, link, a.sp); err != nil {
+	if err := offer(link, theirs); err != nil {
+		return nil, fmt.Errorf("bus: link from %s: %w", p.Bus, err)
+	}
+	if !born {
+		return link, nil
+	}
+	if err := a.cross(a.profile, link, a.sp); err != nil {
 		return nil, fmt.Errorf("bus: link to %s: %w", p.Bus, err)
 	}
-	if err := cross(link, a.profile, theirs); err != nil {
+	if err := a.cross(link, a.profile, theirs); err != nil {
 		return nil, fmt.Errorf("bus: link from %s: %w", p.Bus, err)
 	}
 	return link, nil
 }
 
-// cross lets what a profile publishes on health.> and answers on health.ping
-// and rescue.* pass from one account to the other.
-func cross(from, to *server.Account, sp subject.Space) error {
-	stream := sp.HealthTree()
-	if err := from.AddStreamExport(stream, []*server.Account{to}); err != nil {
-		return err
-	}
-	if err := to.AddStreamImport(from, stream, ""); err != nil {
+// offer exports what a profile publishes on health.> and answers on health.ping
+// and rescue.*. Who may import it is only decided here: no account is defined
+// anywhere else.
+func offer(from *server.Account, sp subject.Space) error {
+	if err := from.AddStreamExport(sp.HealthTree(), nil); err != nil {
 		return err
 	}
 	for _, subj := range []string{sp.Ping(), sp.Rescues()} {
-		if err := service(from, to, subj); err != nil {
+		if err := from.AddServiceExport(subj, nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// cross lets what was offered pass from one account to the other.
+func (a *accounts) cross(from, to *server.Account, sp subject.Space) error {
+	source := a.source(from)
+	if err := to.AddStreamImport(source, sp.HealthTree(), ""); err != nil {
+		return err
+	}
+	for _, subj := range []string{sp.Ping(), sp.Rescues()} {
+		if err := to.AddServiceImport(source, subj, subj); err != nil {
 			return err
 		}
 	}

@@ -104,24 +104,24 @@ func (a *accounts) crossRemote(acc *server.Account, name string) error {
 	}
 	switch kind {
 	case "health", "event", "log", "config":
-		if err := a.profile.AddStreamExport(subj, []*server.Account{acc}); err != nil {
+		if err := a.profile.AddStreamExport(subj, nil); err != nil {
 			return err
 		}
-		return acc.AddStreamImport(a.profile, subj, "")
+		return acc.AddStreamImport(a.source(a.profile), subj, "")
 	case "in", "rpc", "browser", "canvas", "node":
-		return service(a.profile, acc, subj)
+		return a.service(a.profile, acc, subj)
 	case "out":
-		return service(acc, a.profile, subj)
+		return a.service(acc, a.profile, subj)
 	}
 	return fmt.Errorf("%q is no kind of subject of %s: use health, event, log, config, in, out, rpc, browser, canvas or node", name, all)
 }
 
 // service lets account to ask subj of account from.
-func service(from, to *server.Account, subj string) error {
-	if err := from.AddServiceExport(subj, []*server.Account{to}); err != nil {
+func (a *accounts) service(from, to *server.Account, subj string) error {
+	if err := from.AddServiceExport(subj, nil); err != nil {
 		return err
 	}
-	return to.AddServiceImport(from, subj, subj)
+	return to.AddServiceImport(a.source(from), subj, subj)
 }
 
 func (r Remote) tlsConfig() (*tls.Config, error) {

@@ -70,7 +70,7 @@ func Start(cfg Config) (*Server, error) {
 		cfg.Host = "127.0.0.1"
 	}
 	s := &Server{cfg: cfg, log: newServerLog(cfg.Log), secrets: secrets{svc: random(), sys: random()}}
-	opts, err := s.options(cfg.Members)
+	opts, err := s.options(cfg.Members, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -186,19 +186,14 @@ func (s *Server) Update(m Members) error {
 	if reflect.DeepEqual(m, s.members) {
 		return nil
 	}
-	old, first := s.members.Peers, Members{Users: m.Users, Peers: slices.Clone(m.Peers)}
-	fresh := false
-	for i, p := range first.Peers {
-		if !slices.ContainsFunc(old, p.sameName) {
-			fresh, first.Peers[i].Addr = true, ""
-		}
-	}
-	if fresh { // nats-server 2.15 calls a new peer before it has its account, and subscribes the account's service imports only in the next reload
-		if err := s.reload(first); err != nil {
+	old := s.members.Peers
+	fresh := slices.DeleteFunc(slices.Clone(m.Peers), func(p Peer) bool { return slices.ContainsFunc(old, p.sameName) })
+	if len(fresh) > 0 { // their accounts come first: see source; the service imports of a new one would not be subscribed either
+		if err := s.reload(m, fresh); err != nil {
 			return err
 		}
 	}
-	if err := s.reload(m); err != nil {
+	if err := s.reload(m, nil); err != nil {
 		return err
 	}
 	for _, p := range old {
@@ -212,8 +207,8 @@ func (s *Server) Update(m Members) error {
 	return nil
 }
 
-func (s *Server) reload(m Members) error {
-	opts, err := s.options(m)
+func (s *Server) reload(m Members, unborn []Peer) error {
+	opts, err := s.options(m, unborn)
 	if err != nil {
 		return err
 	}
@@ -221,6 +216,18 @@ func (s *Server) reload(m Members) error {
 		return fmt.Errorf("bus: reload: %w", err)
 	}
 	return nil
+}
+
+// registered is the server's account of the name, or nil.
+func (s *Server) registered(name string) *server.Account {
+	if s.ns == nil { // it is being started
+		return nil
+	}
+	acc, err := s.ns.LookupAccount(name)
+	if err != nil {
+		return nil
+	}
+	return acc
 }
 
 // unlink ends what is left of the link to a peer: nats-server 2.15 looks over
