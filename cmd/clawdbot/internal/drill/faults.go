@@ -134,8 +134,12 @@ func crashLoop(ctx context.Context, r *rehearsal) error {
 	return err
 }
 
+// fullMost is how long the disk stays full at most, until somebody tells of it.
+const fullMost = 10 * time.Second
+
 func fullDisk(_ context.Context, r *rehearsal) error {
-	r.heal = func(context.Context) error {
+	r.heal = func(ctx context.Context) error {
+		r.await(ctx, fullMost, r.settled)
 		err := r.hurt(room)
 		if errors.Is(err, proc.ErrGone) { // it was ended meanwhile; the next one has no limit
 			return nil
