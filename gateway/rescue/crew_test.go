@@ -260,6 +260,14 @@ func (c *crew) end(peer profile.Instance) error {
 	return nil
 }
 
+// HasGeneration: main has had nine.
+func (c *crew) HasGeneration(_ profile.Instance, n uint64) error {
+	if n > 9 {
+		return config.ErrNoGeneration
+	}
+	return nil
+}
+
 func (c *crew) Evidence(context.Context, profile.Instance, time.Time) Evidence {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -142,10 +142,10 @@ func (p plight) remedy(now time.Time) decision {
 		return decision{do: generation, generation: p.lastGood, why: "it refuses its configuration, so starting it as it is would be no use"}
 	case rung == 1:
 		return decision{do: restart, why: again}
-	case p.last().served >= quickly:
-		return decision{do: restart, why: again + ", but served in between"}
 	case rung == 2 && other:
 		return decision{do: generation, generation: p.lastGood, why: again}
+	case p.last().served >= quickly:
+		return decision{do: restart, why: again + ", but served in between"}
 	case rung == 2:
 		return decision{do: restart, why: again + ", and there is no other generation that was good"}
 	case rung == 3:

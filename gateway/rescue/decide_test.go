@@ -77,7 +77,8 @@ func TestDecide(t *testing.T) {
 		"in another way":               {func() plight { return again(2) }, func(p *plight) { p.failures[0].cause = "hang" }, restart, false, 0, "does not run"},
 		"no good one is known":         {func() plight { return again(2) }, func(p *plight) { p.lastGood = 0 }, restart, false, 0, "no other generation"},
 		"the good one failed":          {func() plight { return again(2) }, func(p *plight) { p.running = 7 }, restart, false, 0, "no other generation"},
-		"a second time, much later":    {func() plight { return again(2) }, func(p *plight) { p.failures[1].served = time.Minute }, restart, false, 0, "served in between"},
+		"a second time, much later":    {func() plight { return again(2) }, func(p *plight) { p.failures[1].served = time.Minute }, generation, false, 7, "2 times"},
+		"and the good one runs":        {func() plight { return again(2) }, func(p *plight) { p.running, p.failures[1].served = 7, time.Minute }, restart, false, 0, "served in between"},
 		"a second time, restart only":  {func() plight { return again(2) }, func(p *plight) { p.policy = config.PolicyRestart }, restart, false, 0, "2 times"},
 
 		"a third time":           {func() plight { return again(3) }, nil, safeMode, false, 0, "3 times"},

@@ -29,6 +29,9 @@ type Hands interface {
 	// already is no error. Kill is the same without stacks.
 	Abort(ctx context.Context, peer profile.Instance) (stacks string, err error)
 	Kill(ctx context.Context, peer profile.Instance) error
+	// HasGeneration returns config.ErrNoGeneration when the peer's store, which may
+	// be another's that is open, does not have the generation.
+	HasGeneration(peer profile.Instance, n uint64) error
 	// Evidence collects what the host knows of a failure that began at since,
 	// from the manager, the log file and the store of the peer. What cannot be
 	// had is left out and named in Notes; it is no error.

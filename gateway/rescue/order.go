@@ -2,6 +2,7 @@ package rescue
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"clawdbot/bus"
@@ -124,10 +125,13 @@ func (s *Server) rescueDirective(ctx context.Context, r *bus.Request) (any, erro
 		}
 		return Outcome{o.Peer, directive.Incident, a}, err
 	})
+	if err == nil && directive.Generation != 0 { // beside the watch loop, for it waits for the disk
+		err = s.canStart(peer, directive.Generation)
+	}
 	if err != nil || out.Action.DryRun {
 		return out, err
 	}
-	if err := s.cfg.Registry.WriteDirective(peer, directive); err != nil { // beside the watch loop, for it waits for the disk
+	if err := s.cfg.Registry.WriteDirective(peer, directive); err != nil {
 		return nil, bus.Errorf(bus.CodeInvalidRequest, "%v", err)
 	}
 	return out, s.call(ctx, func(now time.Time) error {
@@ -137,6 +141,16 @@ func (s *Server) rescueDirective(ctx context.Context, r *bus.Request) (any, erro
 		}
 		return nil
 	})
+}
+
+// canStart refuses a generation that the peer does not have: its start could not
+// follow the directive.
+func (s *Server) canStart(peer profile.Instance, n uint64) error {
+	err := s.cfg.Hands.HasGeneration(peer, n)
+	if errors.Is(err, config.ErrNoGeneration) {
+		return bus.Errorf(bus.CodeInvalidRequest, "profile %s has no generation %d", peer.Profile, n)
+	}
+	return err
 }
 
 func (s *Server) directive(o Order, d *dossier, now time.Time) (profile.Directive, error) {

@@ -137,6 +137,8 @@ func TestOperatorDirects(t *testing.T) {
 	c.refused("rescue.directive", Order{Peer: "main"}, `which is no action`)
 	c.refused("rescue.directive", Order{Peer: "main", Action: "reboot"}, `"reboot", which is no action`)
 	c.refused("rescue.directive", Order{Peer: "main", Action: profile.DirectGeneration}, "name one")
+	c.refused("rescue.directive", Order{Peer: "main", Action: profile.DirectGeneration, Generation: 10}, "profile main has no generation 10")
+	c.refused("rescue.directive", Order{Peer: "main", Action: profile.DirectGeneration, Generation: 10, DryRun: true}, "profile main has no generation 10")
 	c.refused("rescue.directive", Order{Peer: "main", Action: profile.DirectSafeMode, ForMs: time.Hour.Milliseconds()}, "is the longest")
 	c.refused("rescue.directive", Order{Peer: "main", Action: profile.DirectSafeMode, ForMs: -1}, "is the longest")
 	c.refused("rescue.directive", Order{Peer: "main", Action: profile.DirectSafeMode, Generation: 3}, "with generation 3")

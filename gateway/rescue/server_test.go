@@ -378,6 +378,8 @@ func (idle) Restart(context.Context, profile.Instance) error         { return se
 func (idle) Start(context.Context, profile.Instance) error           { return service.ErrNoManager }
 func (idle) Abort(context.Context, profile.Instance) (string, error) { return "", nil }
 func (idle) Kill(context.Context, profile.Instance) error            { return nil }
+func (idle) HasGeneration(profile.Instance, uint64) error { return nil }
+
 func (idle) Evidence(context.Context, profile.Instance, time.Time) Evidence {
 	return Evidence{}
 }

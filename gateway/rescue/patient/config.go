@@ -54,6 +54,24 @@ func peekGenerations(p profile.Profile) ([]config.Generation, error) {
 	return list, errors.Join(look.Damage, err, s.Close())
 }
 
+// HasGeneration returns config.ErrNoGeneration when the peer's store, which is
+// read beside its gateway, does not have the generation.
+func (h *Hands) HasGeneration(peer profile.Instance, n uint64) error {
+	p, err := Owner(h.own.Env(), peer)
+	if err != nil {
+		return err
+	}
+	s, look, err := store.Peek(store.Config{Dir: p.StoreDir(), Checkpoints: p.CheckpointDir()})
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%w %d: there is no store", config.ErrNoGeneration, n)
+	}
+	if err != nil {
+		return fmt.Errorf("generation %d of profile %s: %w", n, p.Name, err)
+	}
+	_, err = config.NewGenerations(s).Get(n)
+	return errors.Join(err, look.Damage, s.Close())
+}
+
 // Compare tells what a gateway ran last, as far as its generations tell, and how
 // the file as it is now differs from the last good one, and the file's hash, ""
 // when it cannot be read. The last good one is another than the file, when there

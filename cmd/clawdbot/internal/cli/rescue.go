@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"slices"
 	"time"
 
@@ -14,7 +13,6 @@ import (
 	"clawdbot/gateway/rescue"
 	"clawdbot/profile"
 	"clawdbot/profile/config"
-	"clawdbot/profile/store"
 )
 
 type rescueOptions struct {
@@ -138,45 +136,15 @@ func (a *app) runOrder(ctx context.Context, verb, name string, order rescue.Orde
 	if err != nil {
 		return err
 	}
-	if order.Generation != 0 {
-		if err := hasGeneration(p, peer, order.Generation); err != nil {
-			return err
-		}
-	}
 	order.Peer = peer.Bus
 	var out rescue.Outcome
 	if err := a.call(ctx, p, "rescue."+verb, order, &out); err != nil {
-		return rescueHelp(p, err)
+		return rescueHelp(err, rescueTry(p, peer, order))
 	}
 	if asJSON {
 		return a.printJSON(out)
 	}
 	a.printOutcome(p, verb, order, out)
-	return nil
-}
-
-// hasGeneration refuses a generation that the peer's store, which is read beside
-// its gateway, does not have: a start could not follow it.
-func hasGeneration(p profile.Profile, peer profile.Instance, n uint64) error {
-	owner, err := profile.Resolve(profile.Flags{Profile: peer.Profile}, p.Env().Bare())
-	if err != nil {
-		return err
-	}
-	owner.StateDir = peer.StateDir
-	damage, err := peek(owner, func(s *store.Store) error {
-		_, err := config.NewGenerations(s).Get(n)
-		return err
-	})
-	switch {
-	case errors.Is(err, config.ErrNoGeneration), errors.Is(err, fs.ErrNotExist):
-		why := fmt.Errorf("profile %s has no generation %d", owner.Name, n)
-		if damage != nil {
-			why = fmt.Errorf("%w that can be read: %w", why, damage)
-		}
-		return &exitError{exitFailed, why, owner.Command("config generations")}
-	case err != nil:
-		return fmt.Errorf("generation %d of profile %s: %w", n, owner.Name, err)
-	}
 	return nil
 }
 
@@ -195,11 +163,19 @@ func peerOf(p profile.Profile, name string) (profile.Instance, error) {
 }
 
 // rescueHelp adds to what the gateway refuses where its reasons are.
-func rescueHelp(p profile.Profile, err error) error {
+func rescueHelp(err error, try string) error {
 	if !isRefused(err) {
 		return err
 	}
-	return &exitError{exitFailed, plain(err), p.Command("rescue status")}
+	return &exitError{exitFailed, plain(err), try}
+}
+
+// rescueTry is the command that tells more about a refused order.
+func rescueTry(p profile.Profile, peer profile.Instance, order rescue.Order) string {
+	if owner, err := profile.Resolve(profile.Flags{Profile: peer.Profile}, p.Env().Bare()); order.Generation != 0 && err == nil {
+		return owner.Command("config generations")
+	}
+	return p.Command("rescue status")
 }
 
 // printOutcome tells what is done, or would be, and where the rest is told.

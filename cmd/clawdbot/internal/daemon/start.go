@@ -100,11 +100,13 @@ func (d *daemon) yield(ctx context.Context) error {
 const forceWait = 5 * time.Second
 
 // end stops the registered gateway, which is proven to be this profile's own:
-// pid and start time are those that it registered, and so is the program.
+// see Registry.Prove.
 func (d *daemon) end(ctx context.Context, i profile.Instance) error {
-	exe, err := proc.Exe(i.Process.PID)
-	if err != nil || i.Exe == "" || exe != i.Exe {
-		return notNow("", "--force: pid %d is not proven to be the gateway of profile %s, so it is left alone", i.Process.PID, d.Profile.Name)
+	switch err := d.Profile.Registry.Prove(i); {
+	case errors.Is(err, proc.ErrGone):
+		return nil
+	case err != nil:
+		return notNow("", "--force: %w, so it is left alone", err)
 	}
 	if err := proc.Terminate(ctx, i.Process, forceWait); err != nil {
 		return notNow("", "--force: %w", err)
