@@ -306,11 +306,11 @@ func (c *crew) verdict(want msg.Verdict) {
 }
 
 // next waits until rescue.status tells this of what it does next about main.
-func (c *crew) next(words string) PeerStatus {
+func (c *crew) next(words string) msg.PeerStatus {
 	c.t.Helper()
 	deadline := time.After(patience)
 	for {
-		var st Status
+		var st msg.RescueStatus
 		c.ask("rescue.status", nil, &st)
 		if len(st.Peers) == 1 && strings.Contains(st.Peers[0].NextAction, words) {
 			return st.Peers[0]

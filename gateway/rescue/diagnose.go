@@ -36,7 +36,7 @@ func (s *Server) diagnose(ctx context.Context, _ *bus.Request) (any, error) {
 	var tail msg.LogTail
 	err := errors.Join(
 		s.core(ctx, "config.get", nil, &file),
-		s.core(ctx, "config.generations", nil, &history),
+		s.core(ctx, "generations.list", nil, &history),
 		s.core(ctx, "component.list", nil, &parts),
 		s.core(ctx, "logs.tail", msg.LogQuery{Limit: diagnoseLines}, &tail),
 	)

@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -51,7 +50,7 @@ func refusedFile() map[string]any {
 	line, _ := json.Marshal(msg.LogLine{Time: "2026-01-02T15:04:05.000Z", Level: "error", Profile: "main", Msg: "config refused"})
 	return map[string]any{
 		"config.get": msg.ConfigFile{Issues: []string{"clawdbot.json:3:12: gateway.port: must be a whole number"}},
-		"config.generations": map[string]any{
+		"generations.list": map[string]any{
 			"generations": []config.Generation{{N: 6, Verdict: config.Good}, {N: 7, Verdict: config.Good}, {N: 8, Verdict: config.Bad}},
 			"running":     7, "source": "fallback", "reason": "clawdbot.json:3:12: gateway.port: must be a whole number; running generation 7",
 		},
@@ -152,7 +151,7 @@ func TestTroublesOfALivingPeer(t *testing.T) {
 				t.Errorf("%s (%s): %q", i.Kind, i.Verdict, i.Summary)
 			}
 			c.next("it runs: a restart is not what it lacks")
-			c.refused("rescue.repair", Order{Peer: "main"}, "nothing to repair: main is degraded")
+			c.refused("rescue.repair", msg.RescueOrder{Peer: "main"}, "nothing to repair: main is degraded")
 			c.set(func() { c.beat.Components = nil })
 			if i := c.resolved(); c.deeds() != "" || whats(i) != "" {
 				t.Errorf("hands %q, actions %q", c.deeds(), whats(i))
@@ -260,8 +259,8 @@ func TestBrokenStoreDoesNotSilenceTheObserver(t *testing.T) {
 			break
 		}
 	}
-	var list IncidentsList
-	c.ask("incidents.list", IncidentsQuery{Peer: "main"}, &list)
+	var list msg.IncidentsList
+	c.ask("incidents.list", msg.IncidentsQuery{Peer: "main"}, &list)
 	if len(list.Incidents) != 1 || list.Incidents[0].ID != i.ID {
 		t.Errorf("%+v", list)
 	}
@@ -286,13 +285,13 @@ func TestIncidentsList(t *testing.T) {
 	}
 	c.mustLive()
 	c.watch()
-	for want, q := range map[string]IncidentsQuery{
+	for want, q := range map[string]msg.IncidentsQuery{
 		"20260103-main 20260102-main 20260101-dev 20260100-main": {},
 		"20260103-main 20260102-main":                            {Peer: "main", Limit: 2},
 		"20260101-dev":                                           {Peer: "dev"},
 		"":                                                       {Peer: "nobody"},
 	} {
-		var list IncidentsList
+		var list msg.IncidentsList
 		c.ask("incidents.list", q, &list)
 		var ids []string
 		for _, i := range list.Incidents {
@@ -305,7 +304,7 @@ func TestIncidentsList(t *testing.T) {
 			t.Errorf("%+v: %q, want %q", q, got, want)
 		}
 	}
-	c.refused("incidents.show", IncidentsQuery{ID: "none"}, `no incident "none"`)
+	c.refused("incidents.show", msg.IncidentQuery{ID: "none"}, `no incident "none"`)
 }
 
 func TestDiagnose(t *testing.T) {
@@ -398,7 +397,7 @@ func TestUnchangedIsProvenBeforeEachRepair(t *testing.T) {
 		}
 		c.register(failed)
 	}
-	s.http, s.nc = http.DefaultClient, c.stage.rescue.Conn(t)
+	s.nc = c.stage.rescue.Conn(t)
 	j := &job{s: s, peer: failed, hung: true}
 	if err := j.silent(t.Context()); err == nil || err.Error() != "main answers again" {
 		t.Errorf("a peer that answers: %v", err)

@@ -105,7 +105,7 @@ func (j *job) silent(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if r := j.s.ask(ctx, peer, j.peer.Ports.Gateway, time.Now()); r.ping == nil || r.healthz == nil {
+	if r := j.s.ask(ctx, peer, j.peer, time.Now()); r.ping == nil || r.healthz == nil {
 		return fmt.Errorf("%s answers again", j.peer.Bus)
 	}
 	return nil

@@ -11,27 +11,9 @@ import (
 	"clawdbot/profile/config"
 )
 
-// Order is asked of rpc.rescue.repair, hold, resume and directive. Peer is a
-// profile's name on the bus.
-type Order struct {
-	Peer       string                  `json:"peer"`
-	Reason     string                  `json:"reason,omitempty"`
-	DryRun     bool                    `json:"dryRun,omitempty"`
-	Action     profile.DirectiveAction `json:"action,omitempty"`     // of a directive
-	Generation uint64                  `json:"generation,omitempty"` // of a directive; 0 means the last good one
-	ForMs      int64                   `json:"forMs,omitempty"`      // of a directive; 0 means 10 min
-}
-
-// Outcome is the answer to an Order: what is done, or would be.
-type Outcome struct {
-	Peer     string     `json:"peer"`
-	Incident string     `json:"incident,omitempty"` // where what comes of it is told
-	Action   msg.Action `json:"action"`
-}
-
-// order decodes an Order and runs do in the watch loop, with the peer's dossier.
-func (s *Server) order(ctx context.Context, r *bus.Request, do func(o Order, t *track, d *dossier, now time.Time) (Outcome, error)) (out Outcome, err error) {
-	var o Order
+// order decodes a msg.RescueOrder and runs do in the watch loop, with the peer's dossier.
+func (s *Server) order(ctx context.Context, r *bus.Request, do func(o msg.RescueOrder, t *track, d *dossier, now time.Time) (msg.RescueOutcome, error)) (out msg.RescueOutcome, err error) {
+	var o msg.RescueOrder
 	if err := r.Decode(&o); err != nil {
 		return out, err
 	}
@@ -48,18 +30,18 @@ func (s *Server) order(ctx context.Context, r *bus.Request, do func(o Order, t *
 
 // rescueRepair does now what the policy repair would do, whatever the policy is.
 func (s *Server) rescueRepair(ctx context.Context, r *bus.Request) (any, error) {
-	return s.order(ctx, r, func(o Order, t *track, d *dossier, now time.Time) (Outcome, error) {
+	return s.order(ctx, r, func(o msg.RescueOrder, t *track, d *dossier, now time.Time) (msg.RescueOutcome, error) {
 		if d.incident == nil || !d.fatal {
-			return Outcome{}, bus.Errorf(bus.CodeInvalidRequest, "nothing to repair: %s is %s (%s)", o.Peer, t.peer.Verdict, t.peer.Reason)
+			return msg.RescueOutcome{}, bus.Errorf(bus.CodeInvalidRequest, "nothing to repair: %s is %s (%s)", o.Peer, t.peer.Verdict, t.peer.Reason)
 		}
 		p := s.plight(d, t, now)
 		p.policy, p.held, p.gaveUp, p.repairs = config.PolicyRepair, "", true, nil
 		p.failures = p.failures[max(0, len(p.failures)-1):] // what was tried before is for the operator to judge
 		next := decide(p, now)
 		if next.do == leave || next.do == hold {
-			return Outcome{}, bus.Errorf(bus.CodeInvalidRequest, "%s is left alone: %s", o.Peer, next.why)
+			return msg.RescueOutcome{}, bus.Errorf(bus.CodeInvalidRequest, "%s is left alone: %s", o.Peer, next.why)
 		}
-		out := Outcome{o.Peer, d.incident.ID, msg.Action{At: now.UnixMilli(), What: string(next.do), Why: next.why, By: byOperator, DryRun: o.DryRun, Result: "begun"}}
+		out := msg.RescueOutcome{Peer: o.Peer, Incident: d.incident.ID, Action: msg.Action{At: now.UnixMilli(), What: string(next.do), Why: next.why, By: byOperator, DryRun: o.DryRun, Result: "begun"}}
 		if o.DryRun {
 			out.Action.Result = "nothing was done"
 			return out, nil
@@ -70,9 +52,9 @@ func (s *Server) rescueRepair(ctx context.Context, r *bus.Request) (any, error) 
 }
 
 func (s *Server) rescueHold(ctx context.Context, r *bus.Request) (any, error) {
-	return s.order(ctx, r, func(o Order, _ *track, d *dossier, now time.Time) (Outcome, error) {
+	return s.order(ctx, r, func(o msg.RescueOrder, _ *track, d *dossier, now time.Time) (msg.RescueOutcome, error) {
 		h := Hold{Reason: orElse(o.Reason, "the operator holds them"), By: byOperator, Since: now}
-		out := Outcome{Peer: o.Peer, Action: msg.Action{At: now.UnixMilli(), What: string(hold), Why: h.Reason, By: byOperator, DryRun: o.DryRun, Result: "repairs are held until they are resumed"}}
+		out := msg.RescueOutcome{Peer: o.Peer, Action: msg.Action{At: now.UnixMilli(), What: string(hold), Why: h.Reason, By: byOperator, DryRun: o.DryRun, Result: "repairs are held until they are resumed"}}
 		if !o.DryRun {
 			s.setHold(d, o.Peer, &h)
 		}
@@ -82,8 +64,8 @@ func (s *Server) rescueHold(ctx context.Context, r *bus.Request) (any, error) {
 
 // rescueResume lets repairs go on, and has failures and repairs counted anew.
 func (s *Server) rescueResume(ctx context.Context, r *bus.Request) (any, error) {
-	return s.order(ctx, r, func(o Order, _ *track, d *dossier, now time.Time) (Outcome, error) {
-		out := Outcome{Peer: o.Peer, Action: msg.Action{
+	return s.order(ctx, r, func(o msg.RescueOrder, _ *track, d *dossier, now time.Time) (msg.RescueOutcome, error) {
+		out := msg.RescueOutcome{Peer: o.Peer, Action: msg.Action{
 			At: now.UnixMilli(), What: "resume", Why: orElse(o.Reason, "the operator resumes them"), By: byOperator, DryRun: o.DryRun,
 			Result: "repairs go on, and are counted anew",
 		}}
@@ -112,7 +94,7 @@ const directiveDefault = 10 * time.Minute
 func (s *Server) rescueDirective(ctx context.Context, r *bus.Request) (any, error) {
 	var directive profile.Directive
 	var peer profile.Instance
-	out, err := s.order(ctx, r, func(o Order, t *track, d *dossier, now time.Time) (Outcome, error) {
+	out, err := s.order(ctx, r, func(o msg.RescueOrder, t *track, d *dossier, now time.Time) (msg.RescueOutcome, error) {
 		var err error
 		peer = s.instances[t.name]
 		directive, err = s.directive(o, d, now)
@@ -120,10 +102,10 @@ func (s *Server) rescueDirective(ctx context.Context, r *bus.Request) (any, erro
 			At: now.UnixMilli(), What: string(generation), Why: directive.Reason, By: byOperator, DryRun: o.DryRun,
 			Result: "holds until " + directive.Expires.Local().Format(time.TimeOnly) + " for the next start",
 		}
-		if o.Action == profile.DirectSafeMode {
+		if directive.Action == profile.DirectSafeMode {
 			a.What = string(safeMode)
 		}
-		return Outcome{o.Peer, directive.Incident, a}, err
+		return msg.RescueOutcome{Peer: o.Peer, Incident: directive.Incident, Action: a}, err
 	})
 	if err == nil && directive.Generation != 0 { // beside the watch loop, for it waits for the disk
 		err = s.canStart(peer, directive.Generation)
@@ -153,22 +135,22 @@ func (s *Server) canStart(peer profile.Instance, n uint64) error {
 	return err
 }
 
-func (s *Server) directive(o Order, d *dossier, now time.Time) (profile.Directive, error) {
+func (s *Server) directive(o msg.RescueOrder, d *dossier, now time.Time) (profile.Directive, error) {
 	holds := time.Duration(o.ForMs) * time.Millisecond
 	if o.ForMs == 0 {
 		holds = directiveDefault
 	}
 	next := profile.Directive{
-		By: s.cfg.Subjects.Profile(), Action: o.Action, Generation: o.Generation, Reason: orElse(o.Reason, "the operator asks for it"),
+		By: s.cfg.Subjects.Profile(), Action: profile.DirectiveAction(o.Action), Generation: o.Generation, Reason: orElse(o.Reason, "the operator asks for it"),
 		Issued: now, Expires: now.Add(holds),
 	}
 	if d.incident != nil {
 		next.Incident = d.incident.ID
 	}
-	if c := d.evidence.Config; o.Action == profile.DirectGeneration && o.Generation == 0 && c != nil {
+	if c := d.evidence.Config; next.Action == profile.DirectGeneration && o.Generation == 0 && c != nil {
 		next.Generation = c.LastGood
 	}
-	if o.Action == profile.DirectGeneration && next.Generation == 0 {
+	if next.Action == profile.DirectGeneration && next.Generation == 0 {
 		return next, bus.Errorf(bus.CodeInvalidRequest, "which generation of %s was good is not known here: name one", o.Peer)
 	}
 	return next, nil

@@ -47,9 +47,9 @@ func TestCrashIsRepaired(t *testing.T) {
 		t.Errorf("timeline %+v", i.Timeline)
 	}
 	// It is kept, and found by what is unique of its id.
-	var shown IncidentShown
+	var shown msg.IncidentShown
 	for _, id := range []string{i.ID, i.ID[:len(i.ID)-2], "last"} {
-		c.ask("incidents.show", IncidentsQuery{ID: id}, &shown)
+		c.ask("incidents.show", msg.IncidentQuery{ID: id}, &shown)
 		if shown.Incident.ID != i.ID || shown.Incident.State != msg.IncidentResolved {
 			t.Errorf("%s shows %+v", id, shown.Incident)
 		}
@@ -301,7 +301,7 @@ func TestPlannedAbsenceIsNoIncident(t *testing.T) {
 			c.watch()
 			c.verdict(msg.VerdictOK)
 			announce(c)
-			var list IncidentsList
+			var list msg.IncidentsList
 			c.ask("incidents.list", nil, &list)
 			if len(list.Incidents) > 0 || c.deeds() != "" {
 				t.Errorf("%+v; hands %q", list.Incidents, c.deeds())

@@ -16,7 +16,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"sync"
 	"time"
 
@@ -65,7 +64,6 @@ type Server struct {
 	nc, sys  *nats.Conn
 	service  *bus.Service
 	health   *bus.Health
-	http     *http.Client
 	event    string // the subject of incidents
 	book     *book
 	messages chan *nats.Msg       // beats and lost links, in the order they came
@@ -97,7 +95,6 @@ func New(cfg Config) (*Server, error) {
 	s := &Server{
 		cfg: cfg, messages: make(chan *nats.Msg, backlog), calls: make(chan func(time.Time)), announce: make(chan announcement, maxAnnounced),
 		tracks: map[string]*track{}, dossiers: map[string]*dossier{}, instances: map[string]profile.Instance{}, left: map[string]*dossier{},
-		http: &http.Client{Transport: &http.Transport{DisableKeepAlives: true, Proxy: nil}},
 	}
 	s.book = newBook(cfg.Store, s.kept)
 	if err := s.connect(); err != nil {

@@ -228,7 +228,7 @@ func (s *stage) expect(want msg.Verdict, never ...msg.Verdict) msg.Peer {
 // list asks the component itself.
 func (s *stage) list() []msg.Peer {
 	s.t.Helper()
-	var l PeersList
+	var l msg.PeersList
 	s.ask("peers.list", nil, &l)
 	return l.Peers
 }
@@ -378,7 +378,7 @@ func (idle) Restart(context.Context, profile.Instance) error         { return se
 func (idle) Start(context.Context, profile.Instance) error           { return service.ErrNoManager }
 func (idle) Abort(context.Context, profile.Instance) (string, error) { return "", nil }
 func (idle) Kill(context.Context, profile.Instance) error            { return nil }
-func (idle) HasGeneration(profile.Instance, uint64) error { return nil }
+func (idle) HasGeneration(profile.Instance, uint64) error            { return nil }
 
 func (idle) Evidence(context.Context, profile.Instance, time.Time) Evidence {
 	return Evidence{}

@@ -17,6 +17,7 @@ const (
 	hungAfter    = 2 * time.Second        // silence before a hang is said, even with witnesses
 	lateTick     = 400 * time.Millisecond // an observer that is later than this doubts itself
 	oldBoots     = 4                      // boots whose late beats are still known for what they are
+	starvedMost  = 30 * time.Second       // how long a host that hardly lets the peer run excuses its silence
 	stepMax      = 5 * time.Minute        // a start that stays this long in one step does not go on
 )
 
@@ -29,6 +30,8 @@ type testimony struct {
 	another bool // the registered process is not the one that beat last
 	fresh   bool // another, that had no time to beat yet
 	linkOff bool // one of the two configs keeps them from linking
+	starved bool // the host hardly lets its process run
+	queue   proc.Queue
 	start   start
 }
 
@@ -123,6 +126,7 @@ func (t *track) observe(b msg.Beat, registered string, now time.Time) (wrong str
 	}
 	t.beat, t.linkLost = b, time.Time{}
 	t.seen.ping, t.seen.healthz, t.seen.start = answer{}, answer{}, start{}
+	t.seen.starved, t.seen.queue = false, proc.Queue{}
 	if b.Phase == msg.PhaseReady && t.readyAt.IsZero() {
 		t.readyAt = now
 	}
@@ -223,6 +227,8 @@ func (t *track) judge(now time.Time) (msg.Verdict, string) {
 		return msg.VerdictStopped, "is stopping"
 	case silent >= hungAfter && t.seen.process == processStopped:
 		return msg.VerdictHung, noSign + " and its process is stopped by a signal"
+	case t.seen.starved && silent < starvedMost:
+		return msg.VerdictSuspect, noSign + ", and the host hardly lets its process run"
 	case silent >= hungAfter && t.seen.ping.silent >= 2 && t.seen.healthz.silent >= 2:
 		return msg.VerdictHung, noSign + ", and it answers neither ping nor /healthz"
 	case t.lastLife.IsZero():
@@ -315,7 +321,11 @@ func (t *track) evidence(now time.Time) []msg.Witness {
 	if !t.wantsWitnesses(now) {
 		return list
 	}
-	list = append(list, msg.Witness{Name: "process", Said: t.seen.process.String()})
+	process := t.seen.process.String()
+	if t.seen.starved {
+		process += ", waiting for a processor"
+	}
+	list = append(list, msg.Witness{Name: "process", Said: process})
 	if s := t.seen.start; s.state != processUnknown {
 		list = append(list, msg.Witness{Name: "start", Said: fmt.Sprintf("%s, its process is %s", s.step, s.state)})
 	}

@@ -3,6 +3,7 @@ package rescue
 import (
 	"os"
 	"runtime"
+	"strings"
 	"testing"
 	"time"
 
@@ -113,6 +114,29 @@ func TestHungNeedsTimeAndAWitness(t *testing.T) {
 		s.wait(time.Minute)
 		s.expect(msg.VerdictSuspect)
 	})
+}
+
+// TestStarvedProcessIsNotHung: a host that does not let it run speaks for it, and
+// not for ever; nor does that excuse one that is stopped.
+func TestStarvedProcessIsNotHung(t *testing.T) {
+	s := newScene(t)
+	s.beats("a", 4)
+	s.seen = testimony{process: processAlive, starved: true, ping: answer{asked: true, silent: 9}, healthz: answer{asked: true, silent: 9}}
+	s.wait(starvedMost - time.Second)
+	s.expect(msg.VerdictSuspect)
+	if !strings.Contains(s.peer.Reason, "hardly lets its process run") {
+		t.Errorf("reason %q", s.peer.Reason)
+	}
+	s.wait(time.Second)
+	s.expect(msg.VerdictHung)
+	s.beats("a", 1)
+	s.expect(msg.VerdictOK)
+	if s.seen.starved {
+		t.Error("what excused an earlier silence excuses the next one")
+	}
+	s.seen.process, s.seen.starved = processStopped, true
+	s.wait(hungAfter)
+	s.expect(msg.VerdictHung)
 }
 
 func TestLateObserverClearsItsSuspicions(t *testing.T) {

@@ -118,9 +118,9 @@ func (s *Server) question(ctx context.Context, name string, t *track, now time.T
 		return
 	}
 	t.asking, t.asked = true, now
-	port := s.instances[name].Ports.Gateway
+	instance := s.instances[name]
 	s.background(func() func(time.Time) {
-		r := s.ask(ctx, peer, port, now)
+		r := s.ask(ctx, peer, instance, now)
 		return func(time.Time) { s.hear(r) }
 	})
 }

@@ -7,13 +7,13 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"strconv"
 	"time"
 
 	"clawdbot/bus"
 	"clawdbot/bus/msg"
 	"clawdbot/bus/subject"
 	"clawdbot/profile"
+	"clawdbot/profile/gate"
 	"clawdbot/profile/proc"
 )
 
@@ -36,7 +36,9 @@ func (w *testimony) witnessProcess(i profile.Instance, beating int, now time.Tim
 		w.stopped = !i.StoppedAt.IsZero()
 		return
 	}
+	w.starved = false
 	if w.process = stateOf(i.Process); w.process == processAlive {
+		w.starved = w.queue.Starved(i.Process.PID, now)
 		age := now.Sub(i.StartedAt) // negative when the wall clock was set back since
 		w.fresh = w.another && age >= 0 && age < freshFor
 	}
@@ -83,7 +85,7 @@ type round struct {
 }
 
 // ask puts both questions to the peer at once.
-func (s *Server) ask(ctx context.Context, peer subject.Space, gatewayPort int, asked time.Time) round {
+func (s *Server) ask(ctx context.Context, peer subject.Space, i profile.Instance, asked time.Time) round {
 	ctx, cancel := context.WithTimeout(ctx, questionDeadline)
 	defer cancel()
 	r := round{peer: peer.Profile(), asked: asked}
@@ -92,19 +94,15 @@ func (s *Server) ask(ctx context.Context, peer subject.Space, gatewayPort int, a
 		var beat msg.Beat
 		pinged <- bus.Call(ctx, s.nc, peer.Ping(), nil, &beat)
 	})
-	r.healthz = s.healthz(ctx, gatewayPort)
+	r.healthz = healthz(ctx, i)
 	r.ping = <-pinged
 	return r
 }
 
 // healthz asks the HTTP endpoint on the peer's base port.
-func (s *Server) healthz(ctx context.Context, port int) error {
-	url := "http://" + net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) + "/healthz"
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
-	if err != nil {
-		return err
-	}
-	res, err := s.http.Do(req)
+func healthz(ctx context.Context, i profile.Instance) error {
+	addr := &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: i.Ports.Gateway}
+	res, err := gate.NewSelf(addr, i.TLS).Get(ctx, "/healthz")
 	if err != nil {
 		return err
 	}

@@ -70,15 +70,11 @@ type file struct {
 
 // files are all but those that would be empty.
 func (r Report) files() ([]file, error) {
-	html, err := render(r)
-	if err != nil {
-		return nil, err
-	}
 	all, err := json.MarshalIndent(r, "", "  ")
 	if err != nil {
 		return nil, err
 	}
-	files := []file{{"report.html", html}, {"report.json", all}, {"log.jsonl", jsonLines(r.Log)}, {"beats.jsonl", jsonLines(r.Beats)},
+	files := []file{{"report.html", page(r)}, {"report.json", all}, {"log.jsonl", jsonLines(r.Log)}, {"beats.jsonl", jsonLines(r.Beats)},
 		{"traffic.jsonl", jsonLines(r.Traffic)}, {"journal.txt", []byte(strings.Join(r.Journal, "\n"))}}
 	if r.Config != nil {
 		files = append(files, file{"config.diff", []byte(r.Config.Diff)})

@@ -1,24 +1,16 @@
 package postmortem
 
 import (
-	"bytes"
-	"crypto/sha256"
-	_ "embed" // the page
-	"encoding/base64"
+	_ "embed" // the style
 	"fmt"
-	"html/template"
-	"io"
 	"maps"
 	"slices"
 	"strings"
 	"time"
 
 	"clawdbot/bus/msg"
-	"clawdbot/profile/tape"
+	"clawdbot/profile/service"
 )
-
-//go:embed page.html
-var pageSource string
 
 //go:embed page.css
 var pageStyle string
@@ -26,22 +18,17 @@ var pageStyle string
 // pageDump is how many bytes of the goroutine dump stand on the page.
 const pageDump = 200 << 10
 
-// page writes the report as one HTML page that needs no network and runs nothing.
-func page(w io.Writer, r Report) error {
-	t, err := template.New("page").Funcs(template.FuncMap{
-		"clock": clock, "date": date, "millis": millis, "size": humanSize, "took": took,
-		"used": used, "lines": diffLines, "attrs": attrs, "cut": cut, "short": short, "ill": ill, "newestBeats": newestFirst[Beat], "newest": newestFirst[tape.Entry],
-		"bytes": func(text string) int64 { return int64(len(text)) },
-	}).Parse(pageSource)
-	if err != nil {
-		return err
+// page is the report as one HTML page that needs no network and runs nothing.
+func page(r Report) []byte {
+	p := &sheet{}
+	p.head(r)
+	for _, s := range sections() {
+		p.put("\n<section id=\"%v\"><h2>%v</h2>\n", s.id, s.title)
+		s.write(p, r)
+		p.put("</section>\n")
 	}
-	sum := sha256.Sum256([]byte(pageStyle))
-	return t.Execute(w, struct {
-		Report
-		Style  template.CSS
-		Policy string
-	}{r, template.CSS(pageStyle), "default-src 'none'; base-uri 'none'; form-action 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"})
+	p.foot()
+	return p.Bytes()
 }
 
 func clock(t time.Time) string { return t.Local().Format("15:04:05.000") }
@@ -131,9 +118,55 @@ func newestFirst[T any](list []T) []T {
 
 func short(hash string) string { return hash[:min(12, len(hash))] }
 
-// render is page into memory.
-func render(r Report) ([]byte, error) {
-	var b bytes.Buffer
-	err := page(&b, r)
-	return b.Bytes(), err
+// exit is how a process ended, and who says so.
+func exit(e msg.Exit) string {
+	how := "not known"
+	switch {
+	case e.Signal != "":
+		how = e.Signal
+	case e.Status >= 0:
+		how = fmt.Sprintf("status %d", e.Status)
+	}
+	if e.Manager != "" {
+		how += ", as " + e.Manager + " has it"
+	}
+	return how
+}
+
+// ran is the generation that ran last.
+func ran(c msg.ConfigState) string {
+	if c.Generation == 0 {
+		return "not known"
+	}
+	return fmt.Sprintf("generation %d, %s%s", c.Generation, c.Verdict, about(c.Reason))
+}
+
+// result is how the service's last run ended, in the words of its manager.
+func result(s service.Status) string {
+	text := s.Result
+	if s.ExecMainCode != "" {
+		text += ", " + s.ExecMainCode
+	}
+	switch {
+	case s.Signal != "":
+		text += " by " + s.Signal
+	case s.ExecMainCode != "":
+		text += fmt.Sprintf(", status %d", s.ExecMainStatus)
+	}
+	return text
+}
+
+// about is what follows a word that it explains.
+func about(detail string) string {
+	if detail == "" {
+		return ""
+	}
+	return ": " + detail
+}
+
+func either(is bool, yes, no string) string {
+	if is {
+		return yes
+	}
+	return no
 }

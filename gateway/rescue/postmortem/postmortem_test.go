@@ -107,12 +107,9 @@ func TestArchiveHoldsNoSecret(t *testing.T) {
 func TestPageShowsWhatIsNotWell(t *testing.T) {
 	s := newScene(t)
 	s.fill()
-	html, err := render(s.collect())
-	if err != nil {
-		t.Fatal(err)
-	}
+	html := string(page(s.collect()))
 	for _, want := range []string{`<span class="bad">browser degraded</span> no Chromium`, "clawdbot.json:3:18: bridge.port", "its process does not run"} {
-		if !strings.Contains(string(html), want) {
+		if !strings.Contains(html, want) {
 			t.Errorf("%q is not on the page", want)
 		}
 	}
@@ -123,12 +120,8 @@ func TestPageNeedsNothing(t *testing.T) {
 	s := newScene(t)
 	s.fill()
 	s.write(s.main.LogFile(), `{"level":"error","msg":"<script>alert(1)</script><img src=//evil.example/x>"}`+"\n")
-	html, err := render(s.collect())
-	if err != nil {
-		t.Fatal(err)
-	}
-	page := string(html)
-	if !strings.Contains(page, `content="default-src &#39;none&#39;; base-uri &#39;none&#39;; form-action &#39;none&#39;; style-src &#39;sha256-`) {
+	page := string(page(s.collect()))
+	if !strings.Contains(page, `content="default-src 'none'; base-uri 'none'; form-action 'none'; style-src 'sha256-`) {
 		t.Errorf("policy: %.600s", page)
 	}
 	if bad := regexp.MustCompile(`(?i)<(script|img|link|iframe|object)|<[^>]*\s(on\w+|style|src)=|href="[^#]|url\(|@import`).FindString(page); bad != "" {
@@ -152,8 +145,8 @@ func TestEveryMissingSourceIsNamed(t *testing.T) {
 	if got := apply(r.Missing, func(m Missing) string { return m.Source }); !slices.Equal(got, want) {
 		t.Errorf("missing %q, want %q", got, want)
 	}
-	if _, err := render(r); err != nil {
-		t.Error(err)
+	if html := string(page(r)); strings.Count(html, "</section>") != len(sections()) {
+		t.Errorf("the page is not whole: %s", html)
 	}
 }
 

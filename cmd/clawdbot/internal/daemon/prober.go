@@ -3,6 +3,7 @@ package daemon
 import (
 	"context"
 	"fmt"
+	"os"
 	"sync"
 	"time"
 
@@ -10,6 +11,7 @@ import (
 
 	"clawdbot/bus"
 	"clawdbot/bus/msg"
+	"clawdbot/profile/proc"
 )
 
 // Rules of asking the components for a piece of their work. A stuck one is found
@@ -19,6 +21,7 @@ const (
 	probeDeadline = time.Second
 	stuckAfter    = 2                      // unanswered in a row
 	lateProbe     = 400 * time.Millisecond // a prober that is later than this says nothing of others
+	mostExcused   = 10                     // misses in a row that a host too busy for this process excuses
 	calmAfter     = 10 * time.Minute       // a component that worked this long is restarted at once again
 )
 
@@ -35,8 +38,9 @@ type prober struct {
 	asks  sync.WaitGroup
 	heals sync.WaitGroup
 
-	mu   sync.Mutex
-	seen map[string]*probed // by component
+	mu    sync.Mutex
+	seen  map[string]*probed // by component
+	queue proc.Queue         // of this process
 }
 
 // probed is what the prober knows of a component.
@@ -45,6 +49,7 @@ type probed struct {
 	at     time.Time // when it came, or the last question failed
 	err    error     // nil when the last question was answered
 	misses int       // in a row
+	spared int       // misses in a row that were excused
 	asking bool
 	heals  int // new lives because it was stuck, until it was calm
 	healed time.Time
@@ -71,6 +76,7 @@ func (pr *prober) run(ctx context.Context) error {
 		case now := <-tick.C:
 			onTime := time.Since(due) < lateProbe
 			due = now.Add(probeEvery)
+			pr.starved(now)
 			for _, p := range pr.d.parts {
 				if up := p.upSince(); onTime && !up.IsZero() && pr.begin(p.name) {
 					pr.asks.Go(func() { pr.ask(ctx, nc, p, up) })
@@ -106,13 +112,36 @@ func (pr *prober) ask(ctx context.Context, nc *nats.Conn, p *part, up time.Time)
 		err = bus.Call(ctx, nc, subj, nil, &answer)
 		cancel()
 	}
-	if err != nil && (ctx.Err() != nil || time.Since(began) > probeDeadline+lateProbe || p.upSince() != up) {
-		pr.mu.Lock() // this end was stopped or late, or the life is over: nothing is proven
+	late := ctx.Err() != nil || time.Since(began) > probeDeadline+lateProbe || p.upSince() != up
+	if err != nil && (late || pr.excuse(p.name)) {
+		pr.mu.Lock() // this end was stopped, late or starved, or the life is over: nothing is proven
 		pr.seen[p.name].asking = false
 		pr.mu.Unlock()
 		return
 	}
 	pr.judge(ctx, p, answer, err)
+}
+
+// starved says whether the host hardly lets this process run.
+func (pr *prober) starved(now time.Time) bool {
+	pr.mu.Lock()
+	defer pr.mu.Unlock()
+	return pr.queue.Starved(os.Getpid(), now)
+}
+
+// excuse says whether a miss proves nothing, because the host hardly lets this
+// process run. A component that keeps the processors busy itself is not excused
+// for ever.
+func (pr *prober) excuse(name string) bool {
+	starved := pr.starved(time.Now())
+	pr.mu.Lock()
+	defer pr.mu.Unlock()
+	s := pr.seen[name]
+	if s.spared++; !starved || s.spared > mostExcused {
+		s.spared = 0
+		return false
+	}
+	return true
 }
 
 // judge counts an answer or a miss, and acts on the second miss in a row.
@@ -122,7 +151,7 @@ func (pr *prober) judge(ctx context.Context, p *part, answer msg.Probe, err erro
 	wasStuck := s.misses >= stuckAfter
 	s.asking, s.at, s.err = false, time.Now(), err
 	if err == nil {
-		s.last, s.misses = answer, 0
+		s.last, s.misses, s.spared = answer, 0, 0
 	} else {
 		s.misses++
 	}
