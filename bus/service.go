@@ -46,6 +46,9 @@ func Errorf(code, format string, args ...any) *Error {
 // concurrently; ctx ends when the service stops.
 type Handler func(ctx context.Context, req *Request) (any, error)
 
+// Raw is a Handler's answer that is JSON already; it is sent as it is.
+type Raw []byte
+
 // Request is what a Handler gets.
 type Request struct {
 	Subject string
@@ -96,6 +99,10 @@ type Endpoint struct {
 	Name    string // as shown by `nats micro info`: letters, digits, - and _
 	Subject string
 	Handle  Handler
+
+	// Inline is for a Handle that answers from memory: it runs where the message
+	// arrived, one at a time, which costs less than a goroutine.
+	Inline bool
 }
 
 // ServiceConfig describes a micro service. Name, Version, Conn and Endpoints
@@ -165,7 +172,7 @@ func Serve(cfg ServiceConfig) (*Service, error) {
 	s := &Service{svc: svc, conn: cfg.Conn, slots: make(chan struct{}, maxInFlight)}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	for _, e := range endpoints {
-		if err := svc.AddEndpoint(e.Name, micro.HandlerFunc(s.dispatch(e.Handle)), micro.WithEndpointSubject(e.Subject)); err != nil {
+		if err := svc.AddEndpoint(e.Name, micro.HandlerFunc(s.dispatch(e)), micro.WithEndpointSubject(e.Subject)); err != nil {
 			return nil, errors.Join(fmt.Errorf("bus service %s: endpoint %s: %w", cfg.Name, e.Name, err), s.Stop())
 		}
 	}
@@ -190,13 +197,17 @@ func (s *Service) Stop() error {
 
 // dispatch runs each request on its own goroutine: a subscription delivers one
 // message at a time, and a slow request must not hold up a quick one.
-func (s *Service) dispatch(h Handler) func(micro.Request) {
+func (s *Service) dispatch(e Endpoint) func(micro.Request) {
 	return func(r micro.Request) {
-		err := s.admit(func() {
-			out, err := h(s.ctx, &Request{Subject: r.Subject(), Data: r.Data(), Header: nats.Header(r.Headers())})
+		run := func() {
+			out, err := e.Handle(s.ctx, &Request{Subject: r.Subject(), Data: r.Data(), Header: nats.Header(r.Headers())})
 			s.reply(r, out, err)
-		})
-		if err != nil {
+		}
+		if e.Inline {
+			run()
+			return
+		}
+		if err := s.admit(run); err != nil {
 			s.reply(r, nil, err)
 		}
 	}
@@ -221,18 +232,24 @@ func (s *Service) admit(run func()) error {
 	return nil
 }
 
-// reply sends out as JSON, or err in the micro error headers. It does not use
-// the request's own Respond and Error: those write what micro reads, unlocked,
-// as soon as dispatch has returned.
+// reply answers a request. It does not use the request's own Respond and Error:
+// those write what micro reads, unlocked, as soon as dispatch has returned.
 func (s *Service) reply(r micro.Request, out any, err error) {
-	m := nats.NewMsg(r.Reply())
+	Reply(s.conn, &nats.Msg{Subject: r.Subject(), Reply: r.Reply()}, out, err)
+}
+
+// Reply answers a request that came to a subscription, as services answer theirs:
+// with out as JSON, or with err in the micro error headers. It needs only the
+// request's Subject and Reply, and does nothing for one that wants no answer.
+func Reply(nc *nats.Conn, request *nats.Msg, out any, err error) {
+	m := nats.NewMsg(request.Reply)
 	if err == nil {
-		if m.Data, err = json.Marshal(out); err != nil {
-			err = fmt.Errorf("reply of %s: %w", r.Subject(), err)
+		if m.Data, err = encode(out); err != nil {
+			err = fmt.Errorf("reply of %s: %w", request.Subject, err)
 		}
 	}
-	if err == nil && int64(len(m.Data)) > s.conn.MaxPayload() {
-		err = Errorf(CodeUnavailable, "the reply of %s has %d bytes, more than the %d that the bus takes", r.Subject(), len(m.Data), s.conn.MaxPayload())
+	if err == nil && int64(len(m.Data)) > nc.MaxPayload() {
+		err = Errorf(CodeUnavailable, "the reply of %s has %d bytes, more than the %d that the bus takes", request.Subject, len(m.Data), nc.MaxPayload())
 	}
 	if err != nil {
 		e := asError(err)
@@ -240,7 +257,14 @@ func (s *Service) reply(r micro.Request, out any, err error) {
 		m.Header.Set(micro.ErrorCodeHeader, e.Code)
 		m.Data, _ = json.Marshal(e) // details that JSON cannot hold are left out
 	}
-	_ = s.conn.PublishMsg(m) // fails only when the bus is gone or nobody asked for a reply
+	_ = nc.PublishMsg(m) // fails only when the bus is gone or nobody asked for a reply
+}
+
+func encode(out any) ([]byte, error) {
+	if raw, ok := out.(Raw); ok {
+		return raw, nil
+	}
+	return json.Marshal(out)
 }
 
 // asError makes an error presentable: an *Error stays, with a code and a

@@ -48,6 +48,33 @@ func TestCallCarriesJSONBothWays(t *testing.T) {
 	}
 }
 
+// TestRawInline has an answer that is JSON already, from where the request arrived.
+func TestRawInline(t *testing.T) {
+	b := bustest.Start(t, "main")
+	svc, err := bus.Serve(bus.ServiceConfig{Name: "core", Version: "0.1.0", Profile: "main", Conn: b.Conn(t), Endpoints: []bus.Endpoint{{
+		Name: "x", Subject: rpcX, Inline: true, Handle: func(_ context.Context, r *bus.Request) (any, error) {
+			if len(r.Data) > 0 {
+				return nil, bus.Errorf(bus.CodeInvalidRequest, "takes nothing")
+			}
+			return bus.Raw(`{ "n" : 1 }`), nil
+		},
+	}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	nc := b.Conn(t)
+	if got, err := bus.CallRaw(within(t, patience), nc, rpcX, nil); err != nil || string(got) != `{ "n" : 1 }` {
+		t.Errorf("got %s, %v", got, err)
+	}
+	var refused *bus.Error
+	if _, err := bus.CallRaw(within(t, patience), nc, rpcX, []byte("1")); !errors.As(err, &refused) || refused.Message != "takes nothing" {
+		t.Errorf("got %v", err)
+	}
+	if err := svc.Stop(); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestErrorsComeBackAsTheyWere(t *testing.T) {
 	full := &bus.Error{Code: bus.CodeNotPaired, Message: "pairing required:\nsee details", Details: map[string]any{"requestId": "r1"}, Retryable: true, RetryAfterMs: 250}
 	for name, c := range map[string]struct {

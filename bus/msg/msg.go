@@ -117,6 +117,8 @@ type Invoke struct {
 	Command   string          `json:"command"`
 	Params    json.RawMessage `json:"params,omitempty"`
 	TimeoutMs int64           `json:"timeoutMs,omitempty"` // 0 means 15 s
+
+	IdempotencyKey string `json:"idempotencyKey,omitempty"` // for a node that keeps such keys itself
 }
 
 // InvokeResult is a node's answer.

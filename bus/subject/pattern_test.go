@@ -1,6 +1,10 @@
 package subject
 
-import "testing"
+import (
+	"errors"
+	"strings"
+	"testing"
+)
 
 func TestValidPattern(t *testing.T) {
 	for pattern, want := range map[string]bool{
@@ -29,6 +33,31 @@ func TestOverlap(t *testing.T) {
 		}
 		if got := Overlap(c.b, c.a); got != c.want {
 			t.Errorf("Overlap(%q, %q) = %t", c.b, c.a, got)
+		}
+	}
+}
+
+// TestPatternsOfPeople may leave out what is before a profile's subjects.
+func TestPatternsOfPeople(t *testing.T) {
+	s, err := New("main")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ in, pattern, plain string }{
+		{"in.chat", "clawdbot.main.in.chat", "clawdbot.main.in.chat"},
+		{"clawdbot.main.in.chat", "clawdbot.main.in.chat", "clawdbot.main.in.chat"},
+		{"health.>", "clawdbot.main.health.>", ""},
+		{"clawdbot.*.health.beat", "clawdbot.*.health.beat", ""},
+		{"clawdbot.rescue.health.beat", "clawdbot.rescue.health.beat", ""},
+		{"", "", ""}, {"a..b", "", ""}, {"a b", "", ""}, {"a.>.b", "", ""}, {strings.Repeat("a.", 600) + "a", "", ""},
+	} {
+		pattern, err := s.Pattern(c.in)
+		if pattern != c.pattern || (err == nil) != (c.pattern != "") || err != nil && !errors.Is(err, ErrToken) {
+			t.Errorf("Pattern(%.20q) = %q, %v", c.in, pattern, err)
+		}
+		plain, err := s.Plain(c.in)
+		if plain != c.plain || (err == nil) != (c.plain != "") || err != nil && !errors.Is(err, ErrToken) {
+			t.Errorf("Plain(%.20q) = %q, %v", c.in, plain, err)
 		}
 	}
 }

@@ -68,12 +68,13 @@ func (s Space) InChannel(subject string) string { return s.rest("in.", subject) 
 func (s Space) Out(channel string) (string, error) { return s.one("out.", channel, "") }
 
 // NodeInvoke is clawdbot.<profile>.node.<nodeID>.invoke. The gateway requests,
-// the bridge replies: msg.Invoke in, msg.InvokeResult out.
+// whoever has the node's connection replies: msg.Invoke in, msg.InvokeResult out.
 // It returns ErrToken for a nodeID that is not one token.
 func (s Space) NodeInvoke(nodeID string) (string, error) { return s.one("node.", nodeID, ".invoke") }
 
-// NodeEvent is clawdbot.<profile>.node.<nodeID>.event. The bridge publishes
-// msg.NodeEvent. It returns ErrToken for a nodeID that is not one token.
+// NodeEvent is clawdbot.<profile>.node.<nodeID>.event. Whoever has the node's
+// connection publishes msg.NodeEvent. It returns ErrToken for a nodeID that is not
+// one token.
 func (s Space) NodeEvent(nodeID string) (string, error) { return s.one("node.", nodeID, ".event") }
 
 // Browser is clawdbot.<profile>.browser.<verb>. Anyone entitled requests, the
