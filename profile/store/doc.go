@@ -11,17 +11,29 @@
 //
 // Who owns what:
 //
-//	config/generation  config   every config that ran: text, hash, time, source, verdict
-//	config/running     config   the generation that runs unproven, until the gateway ends in order
-//	agent/in           agent    messages that came in; the sender has its answer only after the write
-//	agent/out          agent    replies that wait for their channel's acknowledgement
-//	agent/seen         agent    ids of handled messages, against a second delivery
-//	bus/grant          bus      named services and the subjects each may use
-//	bridge/node        bridge   paired nodes
-//	rescue/incident    rescue   incidents, one record each
-//	rescue/hold        rescue   peers that an operator or too many repairs put on hold
-//	rescue/notice      rescue   messages to the operator that no channel has taken yet
-//	store/…            store    reserved: commit/last counts the commits, seq/<component>/<kind> the numbers of a log
+//	config/generation       config   every config that ran: text, hash, time, source, verdict
+//	config/running          config   the generation that runs unproven, until the gateway ends in order
+//	agent/in                agent    messages that came in; the sender has its answer only after the write
+//	agent/out               agent    replies that wait for their channel's acknowledgement
+//	agent/seen              agent    ids of handled messages, against a second delivery
+//	agent/session           agent    sessions: settings, and which messages there are
+//	agent/message           agent    <session id>/<number>, the messages of the sessions
+//	agent/run               agent    runs by id, until some time after their end
+//	agent/event             agent    system events that wait for their session's next run
+//	agent/heartbeat         agent    whether heartbeats are on, and the last one
+//	agent/desk              agent    preferences of voicewake, tts and talk.mode
+//	cron/job                cron     jobs by id, each with the run that was claimed
+//	cron/run                cron     the newest runs of all jobs
+//	bus/grant               bus      named services and the subjects each may use
+//	gateway/device          gateway  paired devices by id, with the SHA-256 of their tokens
+//	gateway/device-request  gateway  devices that wait for an operator, by request id
+//	gateway/node            gateway  paired nodes by id, with the SHA-256 of their tokens
+//	gateway/node-request    gateway  nodes that wait for an operator, by request id
+//	rescue/incident         rescue   incidents, one record each
+//	rescue/hold             rescue   peers that an operator or too many repairs put on hold
+//	rescue/notice           rescue   messages to the operator that no channel has taken yet
+//	…/receipt               each its own: answers of what is to be done once, see [Receipts]
+//	store/…                 store    reserved: commit/last counts the commits, seq/<component>/<kind> the numbers of a log
 //
 // Beside the database lie the rings (<dir>.ring/<component>-<kind>/, see [Ring]): the newest of what may be lost, as
 // the flight recorder keeps it, in files of their own.

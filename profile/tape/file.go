@@ -9,7 +9,8 @@ import (
 	"io"
 	"iter"
 	"os"
-	"time"
+
+	"clawdbot/bus/msg"
 )
 
 // Format is what the first line of a recording in a file calls itself.
@@ -18,23 +19,10 @@ const Format = "clawdbot-recording/1"
 // ErrFormat says that a file is not a recording.
 var ErrFormat = errors.New("not a recording")
 
-// Header is the first line of a recording in a file; every other line is an
-// Entry.
-type Header struct {
-	Format   string    `json:"format"`
-	Version  string    `json:"version"` // of the program that wrote it
-	Profile  string    `json:"profile"` // bus name of the gateway that was recorded
-	From     time.Time `json:"from"`
-	To       time.Time `json:"to"`
-	Subject  string    `json:"subject,omitempty"` // what was chosen; "" for all
-	Redacted bool      `json:"redacted"`          // always true
-	Bodies   bool      `json:"bodies"`            // what people wrote is in it
-}
-
 // WriteFile writes a recording to a new file, mode 0600, and returns how many
 // messages are in it. A path that exists is refused (fs.ErrExist), and nothing
 // is left of a file that could not be written to its end.
-func WriteFile(path string, h Header, entries iter.Seq2[Entry, error]) (messages int, err error) {
+func WriteFile(path string, h msg.RecordHeader, entries iter.Seq2[Entry, error]) (messages int, err error) {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
 		return 0, err
@@ -46,7 +34,7 @@ func WriteFile(path string, h Header, entries iter.Seq2[Entry, error]) (messages
 	return messages, err
 }
 
-func write(to io.Writer, h Header, entries iter.Seq2[Entry, error]) (messages int, err error) {
+func write(to io.Writer, h msg.RecordHeader, entries iter.Seq2[Entry, error]) (messages int, err error) {
 	b := bufio.NewWriterSize(to, 64<<10)
 	enc := json.NewEncoder(b)
 	enc.SetEscapeHTML(false)
@@ -74,10 +62,10 @@ const maxLine = 4 << 20
 // Parse reads a recording's header, and gives its entries as they are read. An
 // error names the line, and comes last, with a zero Entry. What is not a
 // recording is ErrFormat.
-func Parse(r io.Reader) (Header, iter.Seq2[Entry, error], error) {
+func Parse(r io.Reader) (msg.RecordHeader, iter.Seq2[Entry, error], error) {
 	lines := bufio.NewScanner(r)
 	lines.Buffer(nil, maxLine)
-	var h Header
+	var h msg.RecordHeader
 	first := lines.Scan()
 	if errors.Is(lines.Err(), bufio.ErrTooLong) {
 		return h, nil, tooLong(1)

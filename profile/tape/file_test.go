@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"clawdbot/bus/subject"
+
+	"clawdbot/bus/msg"
 )
 
 var at = time.Date(2026, 1, 2, 3, 4, 5, 678_000, time.UTC)
@@ -41,7 +43,7 @@ func all(entries []Entry) iter.Seq2[Entry, error] {
 
 func TestFileHoldsWhatWasWritten(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a.jsonl")
-	h := Header{Version: "1", Profile: "main", From: at, To: at.Add(time.Minute), Bodies: true}
+	h := msg.RecordHeader{Version: "1", Profile: "main", From: at, To: at.Add(time.Minute), Bodies: true}
 	n, err := WriteFile(path, h, all(someEntries()))
 	if err != nil || n != 4 {
 		t.Fatalf("%d messages, %v", n, err)
@@ -80,13 +82,13 @@ func TestFileHoldsWhatWasWritten(t *testing.T) {
 func TestFileThatCannotBeWrittenLeavesNothing(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a.jsonl")
 	broken := func(yield func(Entry, error) bool) { yield(Entry{}, errors.New("broken store")) }
-	if _, err := WriteFile(path, Header{}, broken); err == nil || !strings.Contains(err.Error(), "broken store") {
+	if _, err := WriteFile(path, msg.RecordHeader{}, broken); err == nil || !strings.Contains(err.Error(), "broken store") {
 		t.Errorf("got %v", err)
 	}
 	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("left behind: %v", err)
 	}
-	if _, err := WriteFile(filepath.Join(path, "no", "folder"), Header{}, all(nil)); err == nil {
+	if _, err := WriteFile(filepath.Join(path, "no", "folder"), msg.RecordHeader{}, all(nil)); err == nil {
 		t.Error("a folder that is not there")
 	}
 }
@@ -118,7 +120,7 @@ func TestParseRefuses(t *testing.T) {
 
 func FuzzParse(f *testing.F) {
 	var b bytes.Buffer
-	if _, err := write(&b, Header{}, all(someEntries())); err != nil {
+	if _, err := write(&b, msg.RecordHeader{}, all(someEntries())); err != nil {
 		f.Fatal(err)
 	}
 	f.Add(b.Bytes())
