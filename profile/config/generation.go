@@ -257,8 +257,8 @@ func Diff(oldName string, old []byte, newName string, new []byte) string {
 	if bytes.Equal(old, new) {
 		return ""
 	}
-	safeOld, okOld := redactText(old)
-	safeNew, okNew := redactText(new)
+	safeOld, okOld := RedactText(old)
+	safeNew, okNew := RedactText(new)
 	switch {
 	case !okOld || !okNew:
 		return "The texts differ; one is not valid JSON5, so what is secret in it cannot be told and it is not shown.\n"

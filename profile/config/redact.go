@@ -113,9 +113,12 @@ func redactURL(s string) string {
 	return s
 }
 
-// redactText replaces the secrets of a JSON5 text and keeps all else. It is false for a text that
+// redactedComment stands in place of a comment that looks like a secret.
+const redactedComment = "/* " + Redacted + " */"
+
+// RedactText replaces the secrets of a JSON5 text and keeps all else. It is false for a text that
 // is not JSON5, where nothing tells what is secret.
-func redactText(text []byte) ([]byte, bool) {
+func RedactText(text []byte) ([]byte, bool) {
 	doc, err := json5.Parse("", text)
 	if err != nil {
 		return nil, false
@@ -127,7 +130,7 @@ func redactText(text []byte) ([]byte, bool) {
 	var patches []patch
 	for _, c := range doc.Comments {
 		if isSecretComment(string(text[c.Start+2 : c.End])) {
-			patches = append(patches, patch{c, "/* " + Redacted + " */"})
+			patches = append(patches, patch{c, redactedComment})
 		}
 	}
 	var walk func(n *json5.Node, secret bool)

@@ -30,6 +30,7 @@ func checkRules(cfg *Config, root *json5.Node, hasCredential bool, to *report) {
 	r.remotes()
 	r.agents()
 	r.notify()
+	r.hooks()
 	r.placeholders(root, nil, false)
 	for _, path := range []string{"gateway.auth.token", "gateway.remote.token", "browser.controlToken"} {
 		r.shortToken(path)
@@ -110,6 +111,8 @@ func (r *rules) tls(tls TLS, path string) {
 		return
 	}
 	switch {
+	case tls.CAPath != "" && path == "gateway.tls": // a promise that would not be kept
+		r.at(path+".caPath", "unsupported", "client certificates are not asked for on the base port: remove it")
 	case tls.CertPath == "" && tls.KeyPath != "":
 		r.at(path+".keyPath", "missing", "needs %s.certPath beside it", path)
 	case tls.CertPath != "" && tls.KeyPath == "":

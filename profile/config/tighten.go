@@ -108,6 +108,8 @@ func stricter(rule string, fallback, newest any) any {
 		return lesserRescue(old, newest.(Rescue))
 	case []BusRemote:
 		return commonRemotes(old, newest.([]BusRemote))
+	case []HookMapping:
+		return commonMappings(old, newest.([]HookMapping))
 	case *bool:
 		return sandboxed(old, newest.(*bool))
 	}

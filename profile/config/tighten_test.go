@@ -35,6 +35,9 @@ var harmless = map[string]string{
 	"bus.port":                   "as gateway.port",
 	"bus.link.port":              "as gateway.port",
 	"agents.*":                   "names and folders",
+	"cron.maxConcurrentRuns":     "a number",
+	"hooks.path":                 "they need their credential anywhere",
+	"hooks.maxBodyBytes":         "a size",
 	"logging.*":                  "secrets are never logged",
 	"env":                        "values for ${VAR}, used while the file is read",
 }
@@ -121,18 +124,28 @@ func weaker(c, than Config) (where []string) {
 		check(path+" without a certificate", tls[0].Enabled && tls[0].CertPath == "" && !tls[0].AutoGenerate)
 	}
 	for path, on := range map[string][2]bool{
-		"gateway.controlUi.enabled": {c.Gateway.ControlUI.Enabled, than.Gateway.ControlUI.Enabled},
-		"bridge.enabled":            {c.Bridge.Enabled, than.Bridge.Enabled},
-		"browser.enabled":           {c.Browser.Enabled, than.Browser.Enabled},
-		"canvasHost.enabled":        {c.CanvasHost.Enabled, than.CanvasHost.Enabled},
-		"bus.link.enabled":          {c.Bus.Link.Enabled, than.Bus.Link.Enabled},
-		"bus.monitorPort":           {c.Bus.MonitorPort != 0, than.Bus.MonitorPort != 0},
-		"bus.websocketPort":         {c.Bus.WebsocketPort != 0, than.Bus.WebsocketPort != 0},
-		"browser.noSandbox as root": {deref(c.Browser.NoSandbox, true), deref(than.Browser.NoSandbox, true)},
-		"browser.noSandbox":         {deref(c.Browser.NoSandbox, false), deref(than.Browser.NoSandbox, false)},
+		"gateway.controlUi.enabled":              {c.Gateway.ControlUI.Enabled, than.Gateway.ControlUI.Enabled},
+		"gateway.http.endpoints.chatCompletions": {c.Gateway.HTTP.Endpoints.ChatCompletions.Enabled, than.Gateway.HTTP.Endpoints.ChatCompletions.Enabled},
+		"gateway.http.endpoints.responses":       {c.Gateway.HTTP.Endpoints.Responses.Enabled, than.Gateway.HTTP.Endpoints.Responses.Enabled},
+		"hooks.enabled":                          {c.Hooks.Enabled, than.Hooks.Enabled},
+		"bridge.enabled":                         {c.Bridge.Enabled, than.Bridge.Enabled},
+		"browser.enabled":                        {c.Browser.Enabled, than.Browser.Enabled},
+		"canvasHost.enabled":                     {c.CanvasHost.Enabled, than.CanvasHost.Enabled},
+		"bus.link.enabled":                       {c.Bus.Link.Enabled, than.Bus.Link.Enabled},
+		"bus.monitorPort":                        {c.Bus.MonitorPort != 0, than.Bus.MonitorPort != 0},
+		"bus.websocketPort":                      {c.Bus.WebsocketPort != 0, than.Bus.WebsocketPort != 0},
+		"browser.noSandbox as root":              {deref(c.Browser.NoSandbox, true), deref(than.Browser.NoSandbox, true)},
+		"browser.noSandbox":                      {deref(c.Browser.NoSandbox, false), deref(than.Browser.NoSandbox, false)},
 	} {
 		check(path, on[0] && !on[1])
 	}
+	check("hooks.token", than.Hooks.Token != "" && c.Hooks.Token != than.Hooks.Token)
+	check("hooks.presets", !within(c.Hooks.Presets, than.Hooks.Presets))
+	for _, m := range c.Hooks.Mappings {
+		check("hooks.mappings", !slices.ContainsFunc(than.Hooks.Mappings, func(o HookMapping) bool { return reflect.DeepEqual(m, o) }))
+	}
+	check("gateway.tools.deny", !within(than.Gateway.Tools.Deny, c.Gateway.Tools.Deny))
+	check("tools.deny", !within(than.Tools.Deny, c.Tools.Deny))
 	check("gateway.nodes.denyCommands", !within(than.Gateway.Nodes.DenyCommands, c.Gateway.Nodes.DenyCommands))
 	check("gateway.nodes.allowCommands", !within(c.Gateway.Nodes.AllowCommands, than.Gateway.Nodes.AllowCommands))
 	check("gateway.trustedProxies", !within(c.Gateway.TrustedProxies, than.Gateway.TrustedProxies))
@@ -196,6 +209,7 @@ func TestTighten(t *testing.T) {
 		// But for what it takes from the newest, it is no weaker than it was.
 		old := fallback
 		old.Gateway.Auth, old.Browser.ControlToken, old.Rescue.Notify = got.Gateway.Auth, got.Browser.ControlToken, got.Rescue.Notify
+		old.Hooks.Token = got.Hooks.Token
 		old.Gateway.TLS.CAPath, old.Bridge.TLS.CAPath = "", ""
 		if where := weaker(got, old); where != nil {
 			t.Fatalf("weaker than the fallback was in %v\nfallback %+v\nnewest   %+v\ngot      %+v", where, fallback, newest, got)

@@ -19,7 +19,7 @@ package config
 
 // Config is one profile's settings after $include, ${VAR} and the defaults.
 type Config struct {
-	_ struct{} `unused:"approvals audio auth bindings broadcast channels commands cron diagnostics discovery hooks media memory messages meta models nodeHost plugins record session skills talk tools ui update web wizard"`
+	_ struct{} `unused:"approvals audio auth bindings broadcast channels commands diagnostics discovery media memory messages meta models nodeHost plugins record session skills talk ui update web wizard"`
 
 	Schema     string     `json:"$schema" reload:"hot" doc:"Address of the JSON Schema, for editors."`
 	Gateway    Gateway    `json:"gateway" doc:"The control plane: WebSocket and HTTP on the base port."`
@@ -28,7 +28,10 @@ type Config struct {
 	CanvasHost CanvasHost `json:"canvasHost" reload:"canvas" doc:"The canvas host (base port + 4)."`
 	Bus        Bus        `json:"bus" reload:"restart: the bus carries every part" doc:"The embedded NATS server (base port + 5 to + 8)."`
 	Rescue     Rescue     `json:"rescue" reload:"hot" security:"rescue" doc:"How this profile watches its peers."`
+	Hooks      Hooks      `json:"hooks" reload:"gateway" doc:"Webhooks on the base port."`
+	Tools      Tools      `json:"tools" reload:"gateway" doc:"What may be done for the agent."`
 	Agents     Agents     `json:"agents" reload:"agent" doc:"The agents of this profile."`
+	Cron       Cron       `json:"cron" reload:"cron" doc:"Jobs that run at their time."`
 	Logging    Logging    `json:"logging" doc:"The gateway's own log."`
 	Env        Env        `json:"env" reload:"hot" doc:"Values for ${VAR} that hold when neither the environment nor the .env file sets them: {KEY: value} or {vars: {KEY: value}}."`
 }
@@ -47,6 +50,7 @@ type Gateway struct {
 	Reload         Reload       `json:"reload" reload:"hot" doc:"What happens when this file changes."`
 	Nodes          NodeCommands `json:"nodes" reload:"gateway" doc:"Which commands nodes may be asked to run."`
 	HTTP           HTTP         `json:"http" reload:"gateway" doc:"Further HTTP endpoints on the base port."`
+	Tools          GatewayTools `json:"tools" reload:"gateway" doc:"Tools that are invoked over HTTP."`
 	TrustedProxies []string     `json:"trustedProxies" reload:"gateway" security:"common" format:"cidr" doc:"Addresses or CIDR ranges whose forwarding headers are believed."`
 }
 
@@ -98,11 +102,6 @@ type NodeCommands struct {
 
 	AllowCommands []string `json:"allowCommands" security:"common" doc:"Commands allowed beyond the platform's own set."`
 	DenyCommands  []string `json:"denyCommands" security:"union" doc:"Commands never sent to a node."`
-}
-
-// HTTP holds endpoints that this gateway does not serve yet.
-type HTTP struct {
-	_ struct{} `unused:"endpoints"`
 }
 
 // Bridge is the listener for nodes. Port 0 means base + 1.
@@ -262,7 +261,9 @@ func Default() Config {
 		},
 		CanvasHost: CanvasHost{Enabled: true, LiveReload: true},
 		Bus:        Bus{Link: Link{Enabled: true}},
+		Hooks:      Hooks{Path: "/hooks", MaxBodyBytes: 256 << 10},
 		Rescue:     Rescue{Notify: Notify{TimeoutMs: 10_000}},
+		Cron:       Cron{Enabled: true, MaxConcurrentRuns: 1},
 		Logging:    Logging{Level: "info"},
 	}
 }
