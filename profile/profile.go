@@ -165,6 +165,12 @@ func (p Profile) ByHand() bool {
 // StoreDir is the Pebble store.
 func (p Profile) StoreDir() string { return filepath.Join(p.StateDir, "store") }
 
+// ApprovalsFile says which commands may be run without a question.
+func (p Profile) ApprovalsFile() string { return filepath.Join(p.StateDir, "exec-approvals.json") }
+
+// TLSDir holds the certificate that the gateway made for itself.
+func (p Profile) TLSDir() string { return filepath.Join(p.StateDir, "tls") }
+
 // CheckpointDir holds the store's checkpoints.
 func (p Profile) CheckpointDir() string { return filepath.Join(p.StateDir, "checkpoints") }
 

@@ -40,6 +40,7 @@ type Instance struct {
 	LogFile    string        `json:"logFile,omitempty"`    // as the config says now; filled by Profile.Known
 	CanvasRoot string        `json:"canvasRoot,omitempty"` // the same
 	Ports      ports.Ports   `json:"ports"`
+	TLS        string        `json:"tls,omitempty"`      // fingerprint of the base port's certificate; "" when it speaks plain
 	LinkAddr   string        `json:"linkAddr,omitempty"` // host:port of the leaf listener
 	Process    proc.Identity `json:"process"`
 	StartedAt  time.Time     `json:"startedAt,omitzero"`

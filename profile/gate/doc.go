@@ -13,13 +13,17 @@
 //     Bearer" or in a WebSocket's connect request. A URL query is never read
 //     for one, because URLs end up in logs and histories.
 //
-// Ten wrong credentials within a minute lock their client address until that
-// minute is over. From elsewhere a locked address is refused whatever it
-// presents. On plain loopback all programs share one address, and one of them
-// must not lock out the owner: there the right credential always passes, and
-// only wrong ones get the quick 429. What guards loopback against guessing is
-// the length of the credential; the token that setup makes has 256 bits. A
-// request that came through a proxy (forwarding headers) is never plain loopback.
+// Ten wrong credentials lock their client address for a minute, each further
+// one for twice as long, up to half an hour; after an hour without one all is
+// forgotten. From elsewhere a locked address is refused whatever it presents. On
+// plain loopback all programs share one address, and one of them must not lock
+// out the owner: there the right credential always passes, and only wrong ones
+// get the quick 429. What guards loopback against guessing is the length of the
+// credential; the token that setup makes has 256 bits.
+//
+// A request with forwarding headers came through a proxy and is never plain
+// loopback. What the headers say is believed only of Config.TrustedProxies; the
+// clients of any other proxy are one client.
 //
 // Nothing here logs or returns a credential. Compares take constant time.
 package gate

@@ -21,7 +21,7 @@ var (
 	ErrNoCredential = errors.New("gate: no credential")
 	ErrCredential   = errors.New("unauthorized: wrong token or password")
 	ErrMissing      = errors.New("unauthorized: send the token as Authorization: Bearer <token>")
-	ErrQuery        = errors.New("unauthorized: a token in the URL is not read, because URLs end up in logs; send it as Authorization: Bearer <token>")
+	ErrQuery        = errors.New("unauthorized: a token in the URL is not read, because URLs end up in logs; send it as Authorization: Bearer <token>, or in a WebSocket's connect request")
 	ErrHost         = errors.New("host not allowed")
 	ErrOrigin       = errors.New("origin not allowed")
 )
@@ -34,6 +34,8 @@ type Config struct {
 	Hosts    []string     // host names and addresses allowed beside loopback, without port
 	Origins  []string     // origins allowed beside the server's own, as scheme://host[:port]
 	Log      *slog.Logger // lock-outs; nil means none
+
+	TrustedProxies []string // addresses and CIDR ranges whose X-Forwarded-For and X-Real-IP are believed
 }
 
 // Gate checks requests. It is safe for use by many goroutines.
@@ -41,6 +43,7 @@ type Gate struct {
 	credentials [][sha256.Size]byte
 	hosts       map[string]bool
 	origins     map[string]bool
+	proxies     []netip.Prefix
 	failures    limiter
 	log         *slog.Logger
 }
@@ -67,26 +70,58 @@ func New(cfg Config) (*Gate, error) {
 		}
 		g.origins[strings.ToLower(u.Scheme+"://"+u.Host)] = true
 	}
+	for _, p := range cfg.TrustedProxies {
+		prefix, err := parsePrefix(p)
+		if err != nil {
+			return nil, err
+		}
+		g.proxies = append(g.proxies, prefix)
+	}
 	if g.log == nil {
 		g.log = slog.New(slog.DiscardHandler)
 	}
 	return g, nil
 }
 
+// Another returns a gate that a token of its own opens, in g's place: hosts,
+// origins and trusted proxies are g's, failures are counted apart. It returns
+// ErrNoCredential for an empty token.
+func (g *Gate) Another(token string) (*Gate, error) {
+	if token == "" {
+		return nil, ErrNoCredential
+	}
+	return &Gate{
+		credentials: [][sha256.Size]byte{sha256.Sum256([]byte(token))},
+		hosts:       g.hosts, origins: g.origins, proxies: g.proxies, log: g.log,
+	}, nil
+}
+
 // Wrap lets requests through to next that pass Host, Origin and credential,
 // and answers the others with Deny.
-func (g *Gate) Wrap(next http.Handler) http.Handler {
-	return g.WrapOpen(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		token, err := bearer(r)
+func (g *Gate) Wrap(next http.Handler) http.Handler { return g.WrapAs(next, plainBody) }
+
+// WrapAs is Wrap with another JSON body of the answers to refused requests,
+// which shape makes of the reason.
+func (g *Gate) WrapAs(next http.Handler, shape func(error) any) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		err := g.CheckRequest(r)
 		if err == nil {
-			err = g.Authorize(r, token)
+			err = g.authorizeBearer(r)
 		}
 		if err != nil {
-			Deny(w, err)
+			DenyAs(w, err, shape(err))
 			return
 		}
 		next.ServeHTTP(w, r)
-	}))
+	})
+}
+
+func (g *Gate) authorizeBearer(r *http.Request) error {
+	token, err := Bearer(r)
+	if err != nil {
+		return err
+	}
+	return g.Authorize(r, token)
 }
 
 // WrapOpen is Wrap without the credential: for what anyone on the host may
@@ -149,44 +184,64 @@ func (g *Gate) Authorize(r *http.Request, presented string) error {
 	if presented == "" {
 		return ErrMissing
 	}
-	client, local := clientOf(r)
-	right := g.Allow(presented)
+	return g.Judge(r, g.Allow(presented))
+}
+
+// Judge is Authorize for a credential that the caller has compared, such as one
+// that only its own clients have.
+func (g *Gate) Judge(r *http.Request, right bool) error {
+	client, local := g.clientOf(r)
 	if right && local {
 		return nil
 	}
-	if wait := g.failures.locked(client); wait > 0 {
+	wait, locks := g.failures.judge(client, right)
+	switch {
+	case locks:
+		g.log.Warn("locked a client after wrong credentials", "client", client, "for", wait)
+	case wait > 0:
 		return &LockedError{RetryAfter: wait}
-	}
-	if right {
+	case right:
 		return nil
-	}
-	if g.failures.add(client) {
-		g.log.Warn("locked a client after wrong credentials", "client", client, "attempts", maxFailures, "for", window)
 	}
 	return ErrCredential
 }
 
 // Deny answers a refused request as JSON, {"error": text}: 401, 403 or 429.
-func Deny(w http.ResponseWriter, err error) {
-	status := http.StatusUnauthorized
+func Deny(w http.ResponseWriter, err error) { DenyAs(w, err, plainBody(err)) }
+
+func plainBody(err error) any { return map[string]string{"error": err.Error()} }
+
+// DenyAs is Deny with another JSON body.
+func DenyAs(w http.ResponseWriter, err error, body any) {
+	status := Status(err)
 	var locked *LockedError
-	switch {
-	case errors.As(err, &locked):
-		status = http.StatusTooManyRequests
+	if errors.As(err, &locked) {
 		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(locked.RetryAfter.Seconds()))))
-	case errors.Is(err, ErrHost), errors.Is(err, ErrOrigin):
-		status = http.StatusForbidden
-	default:
+	}
+	if status == http.StatusUnauthorized {
 		w.Header().Set("WWW-Authenticate", "Bearer")
 	}
-	body, _ := json.Marshal(map[string]string{"error": err.Error()}) // strings always encode
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
-	_, _ = w.Write(append(body, '\n')) // fails only when the client is gone
+	_ = json.NewEncoder(w).Encode(body) // fails only when the client is gone
 }
 
-func bearer(r *http.Request) (string, error) {
+// Status is the HTTP status that Deny answers with.
+func Status(err error) int {
+	var locked *LockedError
+	switch {
+	case errors.As(err, &locked):
+		return http.StatusTooManyRequests
+	case errors.Is(err, ErrHost), errors.Is(err, ErrOrigin):
+		return http.StatusForbidden
+	}
+	return http.StatusUnauthorized
+}
+
+// Bearer returns the credential of the request's Authorization header, or
+// ErrMissing, or ErrQuery when there is one in the URL instead.
+func Bearer(r *http.Request) (string, error) {
 	if scheme, token, ok := strings.Cut(r.Header.Get("Authorization"), " "); ok && strings.EqualFold(scheme, "Bearer") {
 		return strings.TrimSpace(token), nil
 	}
@@ -194,45 +249,6 @@ func bearer(r *http.Request) (string, error) {
 		return "", ErrQuery
 	}
 	return "", ErrMissing
-}
-
-// clientOf returns what failures are counted under, and whether the client is
-// a program on this host that speaks to us with no proxy between. IPv6 clients
-// are counted by /64: one of them owns them all.
-func clientOf(r *http.Request) (client string, local bool) {
-	ap, err := netip.ParseAddrPort(r.RemoteAddr)
-	if err != nil {
-		return r.RemoteAddr, false
-	}
-	addr := ap.Addr().Unmap().WithZone("")
-	switch {
-	case forwarded(r):
-		return "proxy " + addr.String(), false
-	case addr.IsLoopback():
-		return addr.String(), true
-	case addr.Is6():
-		prefix, _ := addr.Prefix(64) // 64 always fits
-		return prefix.String(), false
-	}
-	return addr.String(), false
-}
-
-// Local says whether the request comes from a program on this host, with no
-// proxy between that says so.
-func Local(r *http.Request) bool {
-	_, local := clientOf(r)
-	return local
-}
-
-// forwarded says whether the request names another client behind the one that
-// sent it.
-func forwarded(r *http.Request) bool {
-	for _, h := range []string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-Ip"} {
-		if len(r.Header.Values(h)) > 0 {
-			return true
-		}
-	}
-	return false
 }
 
 func splitHost(hostport string) (host, port string) {

@@ -212,6 +212,126 @@ func TestLockOutSparesTheOwnerOnLoopback(t *testing.T) {
 	})
 }
 
+func TestLocksGrowAndAreForgotten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGate(t, gate.Config{})
+		wrong := func() time.Duration {
+			err := g.Authorize(request("localhost", "192.0.2.7:4000"), "guess")
+			var locked *gate.LockedError
+			if errors.As(err, &locked) {
+				return locked.RetryAfter
+			}
+			if !errors.Is(err, gate.ErrCredential) {
+				t.Fatalf("got %v", err)
+			}
+			return 0
+		}
+		for range 9 {
+			wrong()
+		}
+		for _, want := range []time.Duration{1, 2, 4, 8, 16, 32, 32} {
+			if wait := wrong(); wait != 0 {
+				t.Fatalf("was locked already, for %v", wait)
+			}
+			for range 1000 { // tell nothing, and do not count
+				if wait := wrong(); wait != want*time.Minute {
+					t.Fatalf("locked for %v, want %v min", wait, int(want))
+				}
+			}
+			if err := g.Authorize(request("localhost", "192.0.2.7:4000"), token); err == nil {
+				t.Fatal("a locked client was let in from elsewhere")
+			}
+			time.Sleep(want * time.Minute)
+		}
+		if err := g.Authorize(request("localhost", "192.0.2.7:4000"), token); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Hour)
+		for range 10 {
+			wrong()
+		}
+		if wait := wrong(); wait != time.Minute {
+			t.Fatalf("after an hour of quiet locked for %v", wait)
+		}
+	})
+}
+
+func TestTrustedProxies(t *testing.T) {
+	for _, bad := range []string{"", "proxy.example", "192.0.2.0/33"} {
+		if _, err := gate.New(gate.Config{Token: token, TrustedProxies: []string{bad}}); err == nil || !strings.Contains(err.Error(), fmt.Sprintf("%q", bad)) {
+			t.Errorf("%q: %v", bad, err)
+		}
+	}
+	g := newGate(t, gate.Config{TrustedProxies: []string{"127.0.0.1", "10.0.0.0/8"}})
+	for _, c := range []struct {
+		remote string
+		header []string
+		ip     string
+	}{
+		{"192.0.2.1:9", nil, "192.0.2.1"},
+		{"192.0.2.1:9", []string{"X-Forwarded-For", "203.0.113.5"}, "192.0.2.1"}, // nobody trusts it
+		{"127.0.0.1:9", []string{"X-Forwarded-For", "203.0.113.5"}, "203.0.113.5"},
+		{"127.0.0.1:9", []string{"X-Forwarded-For", "1.1.1.1, 203.0.113.5, 10.1.2.3"}, "203.0.113.5"},
+		{"127.0.0.1:9", []string{"X-Forwarded-For", "1.1.1.1", "X-Forwarded-For", "203.0.113.5"}, "203.0.113.5"},
+		{"127.0.0.1:9", []string{"X-Forwarded-For", "203.0.113.5, rubbish"}, "127.0.0.1"},
+		{"127.0.0.1:9", []string{"X-Forwarded-For", "10.1.2.3"}, "127.0.0.1"},
+		{"127.0.0.1:9", []string{"X-Real-IP", "2001:db8::5"}, "2001:db8::5"},
+		{"[::ffff:127.0.0.1]:9", []string{"X-Real-IP", "203.0.113.5"}, "203.0.113.5"},
+		{"127.0.0.1:9", []string{"Forwarded", "for=203.0.113.5"}, "127.0.0.1"},
+		{"pipe", nil, ""},
+	} {
+		r := request("localhost", c.remote, c.header...)
+		if ip := g.RemoteIP(r); ip != c.ip {
+			t.Errorf("%s %v: got %q, want %q", c.remote, c.header, ip, c.ip)
+		}
+		if local := gate.Local(r); local {
+			t.Errorf("%s %v is local", c.remote, c.header)
+		}
+	}
+	if !gate.Local(request("localhost", "127.0.0.1:9")) {
+		t.Error("a program of this host is not local")
+	}
+	behind := func(client string) *http.Request {
+		return request("localhost", "127.0.0.1:9", "X-Forwarded-For", client)
+	}
+	for range 10 {
+		if err := g.Authorize(behind("203.0.113.5"), "guess"); !errors.Is(err, gate.ErrCredential) {
+			t.Fatal(err)
+		}
+	}
+	if err := g.Authorize(behind("203.0.113.5"), token); err == nil {
+		t.Error("who guessed behind the proxy is not locked")
+	}
+	if err := g.Authorize(behind("203.0.113.6"), token); err != nil {
+		t.Errorf("another client of the proxy is locked: %v", err)
+	}
+	if err := g.Authorize(behind("127.0.0.1"), "guess"); !errors.Is(err, gate.ErrCredential) {
+		t.Error(err)
+	}
+}
+
+func TestWrapAs(t *testing.T) {
+	g := newGate(t, gate.Config{})
+	h := g.WrapAs(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}), func(err error) any {
+		return map[string]any{"error": map[string]string{"message": err.Error()}}
+	})
+	for _, c := range []struct {
+		host, header, value string
+		status              int
+	}{
+		{"localhost", "Authorization", "Bearer " + token, 200},
+		{"localhost", "Authorization", "Bearer nope", 401},
+		{"evil.example", "Authorization", "Bearer " + token, 403},
+		{"localhost", "Origin", "http://evil.example", 403},
+	} {
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, request(c.host, "192.0.2.1:4000", c.header, c.value))
+		if w.Code != c.status || (c.status != 200) != strings.HasPrefix(w.Body.String(), `{"error":{"message":`) {
+			t.Errorf("%s %s: got %d %s", c.host, c.value, w.Code, w.Body)
+		}
+	}
+}
+
 func TestStrangersTakeBoundedMemory(t *testing.T) {
 	g := newGate(t, gate.Config{})
 	for i := range 5000 {
@@ -226,5 +346,29 @@ func TestStrangersTakeBoundedMemory(t *testing.T) {
 	}
 	if err := g.Authorize(request("localhost", "10.1.0.1:1"), token); err != nil {
 		t.Fatalf("a known client with the right token: %v", err)
+	}
+}
+
+func TestAnother(t *testing.T) {
+	g := newGate(t, gate.Config{Hosts: []string{"gateway.example"}, TrustedProxies: []string{"127.0.0.1"}})
+	if _, err := g.Another(""); !errors.Is(err, gate.ErrNoCredential) {
+		t.Errorf("without a token: %v", err)
+	}
+	other, err := g.Another("another-token")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if other.Allow(token) || !other.Allow("another-token") || g.Allow("another-token") {
+		t.Error("the credentials are not apart")
+	}
+	r := request("gateway.example", "127.0.0.1:9", "X-Real-IP", "203.0.113.5")
+	if err := other.CheckRequest(r); err != nil || other.RemoteIP(r) != "203.0.113.5" {
+		t.Errorf("the door is another one: %v, %s", err, other.RemoteIP(r))
+	}
+	for range 11 {
+		_ = other.Authorize(r, "guess")
+	}
+	if err := g.Authorize(r, token); err != nil {
+		t.Errorf("guesses at the other one count: %v", err)
 	}
 }

@@ -15,61 +15,78 @@ func (e *LockedError) Error() string {
 }
 
 const (
+	// maxFailures is how many wrong credentials lock a client for firstLock. Each
+	// further one locks it twice as long as the one before, at most longestLock.
 	maxFailures = 10
-	window      = time.Minute
-	// maxClients bounds the memory that strangers can take. Past it, unknown
-	// clients count as one.
+	firstLock   = time.Minute
+	longestLock = 32 * time.Minute
+	// forgetAfter is how long after the last wrong credential all are forgotten.
+	forgetAfter = time.Hour
+	// maxClients bounds the memory that strangers can take. When it is reached,
+	// those are forgotten that are not locked and were quiet for a firstLock, and
+	// past it unknown clients count as one.
 	maxClients = 4096
 )
 
-// limiter counts failures by client in fixed windows. Its zero value is ready.
+// limiter counts failures by client. Its zero value is ready.
 type limiter struct {
 	mu      sync.Mutex
 	clients map[string]*failures
 }
 
 type failures struct {
-	since time.Time
 	count int
+	last  time.Time
+	until time.Time // locked
 }
 
-// locked returns how long the client is still locked, 0 when it is not.
-func (l *limiter) locked(client string) time.Duration {
+// judge takes one attempt of the client. It returns how long the client is
+// locked, and whether it was this attempt that locked it. An attempt while
+// locked tells nothing, be it right, and does not count.
+func (l *limiter) judge(client string, right bool) (wait time.Duration, locks bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	now := time.Now()
 	f := l.clients[l.key(client)]
-	if f == nil || f.count < maxFailures {
-		return 0
+	if f != nil && f.until.After(now) {
+		return f.until.Sub(now), false
 	}
-	return max(0, time.Until(f.since.Add(window)))
+	if right {
+		return 0, false
+	}
+	f = l.of(client, now)
+	f.count++
+	f.last = now
+	if f.count < maxFailures {
+		return 0, false
+	}
+	wait = longestLock
+	if doublings := f.count - maxFailures; doublings < 5 {
+		wait = firstLock << doublings
+	}
+	f.until = now.Add(wait)
+	return wait, true
 }
 
-// add counts a failure and says whether it was the one that locks.
-func (l *limiter) add(client string) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+// of returns the client's failures, to be changed.
+func (l *limiter) of(client string, now time.Time) *failures {
+	if len(l.clients) >= maxClients {
+		for c, f := range l.clients {
+			if now.Sub(f.last) >= firstLock && !f.until.After(now) {
+				delete(l.clients, c)
+			}
+		}
+	}
 	if l.clients == nil {
 		l.clients = map[string]*failures{}
 	}
-	if len(l.clients) >= maxClients {
-		l.prune()
-	}
 	key := l.key(client)
 	f := l.clients[key]
-	if f == nil || time.Since(f.since) >= window {
-		f = &failures{since: time.Now()}
+	if f == nil || now.Sub(f.last) >= forgetAfter {
+		f = &failures{}
 		l.clients[key] = f
 	}
-	f.count++
-	return f.count == maxFailures
-}
-
-func (l *limiter) prune() {
-	for client, f := range l.clients {
-		if time.Since(f.since) >= window {
-			delete(l.clients, client)
-		}
-	}
+	return f
 }
 
 func (l *limiter) key(client string) string {

@@ -30,7 +30,7 @@ func TestSelf(t *testing.T) {
 	srv := &http.Server{Handler: g.WrapOpen(mux)}
 	served := make(chan error, 1)
 	go func() { served <- srv.Serve(l) }()
-	self := gate.NewSelf(l.Addr())
+	self := gate.NewSelf(l.Addr(), "")
 	for path, want := range map[string]int{"/away": http.StatusSeeOther, "/cookie": http.StatusOK, "/nothing": http.StatusNotFound} {
 		resp, err := self.Get(t.Context(), path, &http.Cookie{Name: "pass", Value: "x"})
 		if err != nil {
