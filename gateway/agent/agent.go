@@ -22,15 +22,18 @@ import (
 
 const name = "agent"
 
-// Config configures an Agent. All but Agents and Limits are required.
+// Config configures an Agent. Agents, Workspace, Responder and Limits may be
+// left out.
 type Config struct {
-	Subjects subject.Space
-	Dial     func() (*nats.Conn, error) // the agent owns the connection
-	Version  string                     // semantic version of the product
-	Store    *store.Store               // outlives Run
-	Agents   config.Agents              // empty means one agent, main
-	Log      *slog.Logger
-	Limits   Limits
+	Subjects  subject.Space
+	Dial      func() (*nats.Conn, error) // the agent owns the connection
+	Version   string                     // semantic version of the product
+	Store     *store.Store               // outlives Run
+	Agents    config.Agents              // empty means one agent, main
+	Workspace string                     // the agents' folder, absolute; "" means none
+	Responder Responder                  // nil means the commands
+	Log       *slog.Logger
+	Limits    Limits
 }
 
 // Limits bound what waits, and for how long. A zero field means its default.
@@ -42,6 +45,18 @@ type Limits struct {
 	RetryMin    time.Duration // first pause after a failed delivery; 250 ms
 	RetryMax    time.Duration // longest pause; 30 s
 	Ack         time.Duration // how long a connector may take to acknowledge; 15 s
+
+	MaxParallel int           // runs under way, of as many sessions; 8
+	MaxLane     int           // runs of one session that wait; 32
+	MaxWaiting  int           // runs of all sessions that wait; 512
+	MaxWaiters  int           // agent.wait requests that wait; 128
+	RunTime     time.Duration // how long a run may take that names no time; 10 minutes
+	MaxRuns     int           // ended runs remembered; 1,024
+	RunAge      time.Duration // how long an ended run is remembered; 7 days
+	MaxSessions int           // sessions, beside main ones and those with runs; 1,000
+	MaxMessages uint64        // messages of one session; 5,000
+	MaxBytes    int           // text of one session; 8 MiB
+	MaxEvents   int           // system events of one session that wait; 64
 }
 
 func (l Limits) withDefaults() Limits {
@@ -52,33 +67,58 @@ func (l Limits) withDefaults() Limits {
 	l.RetryMin = cmp.Or(l.RetryMin, 250*time.Millisecond)
 	l.RetryMax = cmp.Or(l.RetryMax, 30*time.Second)
 	l.Ack = cmp.Or(l.Ack, 15*time.Second)
+	l.MaxParallel = cmp.Or(l.MaxParallel, 8)
+	l.MaxLane = cmp.Or(l.MaxLane, 32)
+	l.MaxWaiting = cmp.Or(l.MaxWaiting, 512)
+	l.MaxWaiters = cmp.Or(l.MaxWaiters, 128)
+	l.RunTime = cmp.Or(l.RunTime, 10*time.Minute)
+	l.MaxRuns = cmp.Or(l.MaxRuns, 1024)
+	l.RunAge = cmp.Or(l.RunAge, 7*24*time.Hour)
+	l.MaxSessions = cmp.Or(l.MaxSessions, 1000)
+	l.MaxMessages = cmp.Or(l.MaxMessages, 5000)
+	l.MaxBytes = cmp.Or(l.MaxBytes, 8<<20)
+	l.MaxEvents = cmp.Or(l.MaxEvents, 64)
 	return l
 }
 
 // Agent is a running agent. Its methods are safe for use by many goroutines.
 type Agent struct {
-	subjects subject.Space
-	agents   config.Agents
-	limits   Limits
-	log      *slog.Logger
-	nc       *nats.Conn
-	svc      *bus.Service
-	health   *bus.Health
+	subjects  subject.Space
+	agents    config.Agents
+	workspace string
+	responder Responder
+	limits    Limits
+	log       *slog.Logger
+	nc        *nats.Conn
+	svc       *bus.Service
+	health    *bus.Health
 
 	storeFailed atomic.Bool // as it was told last
 	heard       heard
 
-	store  *store.Store
-	in     store.Log[inbound]
-	out    store.Log[outbound]
-	seen   store.Keyspace[sighting]
-	probes store.Keyspace[int64]
+	store    *store.Store
+	in       store.Log[inbound]
+	out      store.Log[outbound]
+	seen     store.Keyspace[sighting]
+	probes   store.Keyspace[int64]
+	sessions store.Keyspace[session]
+	messages store.Keyspace[msg.ChatMessage]
+	runs     store.Keyspace[run]
+	events   store.Log[systemEvent]
+	beats    store.Keyspace[heartbeats]
 
-	mu     sync.Mutex // guards queues and what they hold
+	interrupted []run         // that the last life left under way, until Run has told
+	ends        atomic.Uint64 // runs that ended
+	slots       chan struct{} // one in it for each run under way
+	waiters     chan struct{} // one in it for each agent.wait
+
+	mu     sync.Mutex // guards queues, lanes and turns, and what they hold
 	queues map[string]*queue
-	wake   chan struct{} // tells Run of queues without a worker
-	prune  chan struct{} // tells Run that ids may be forgotten
-	turn   chan struct{} // unbuffered: a probe waits until Run takes it
+	lanes  map[string]*lane
+	turns  map[string]*turn // by run id
+	wake   chan struct{}    // tells Run of queues or lanes without a worker
+	prune  chan struct{}    // tells Run that something may be forgotten
+	turn   chan struct{}    // unbuffered: a probe waits until Run takes it
 }
 
 // inbound is a message that waits for its answer.
@@ -104,17 +144,30 @@ type sighting struct {
 // New takes up what the store says is pending, dials the bus and puts the
 // micro service on it. Messages are accepted from then on, and answered in Run.
 func New(cfg Config) (*Agent, error) {
+	limits := cfg.Limits.withDefaults()
 	a := &Agent{
-		subjects: cfg.Subjects, agents: cfg.Agents, limits: cfg.Limits.withDefaults(), log: cfg.Log,
-		store:  cfg.Store,
-		in:     store.NewLog[inbound](cfg.Store, name, "in"),
-		out:    store.NewLog[outbound](cfg.Store, name, "out"),
-		seen:   store.NewKeyspace[sighting](cfg.Store, name, "seen"),
-		probes: store.NewKeyspace[int64](cfg.Store, name, "probe"),
-		queues: map[string]*queue{},
-		wake:   make(chan struct{}, 1),
-		prune:  make(chan struct{}, 1),
-		turn:   make(chan struct{}),
+		subjects: cfg.Subjects, agents: cfg.Agents, workspace: cfg.Workspace, responder: cfg.Responder, limits: limits, log: cfg.Log,
+		store:    cfg.Store,
+		in:       store.NewLog[inbound](cfg.Store, name, "in"),
+		out:      store.NewLog[outbound](cfg.Store, name, "out"),
+		seen:     store.NewKeyspace[sighting](cfg.Store, name, "seen"),
+		probes:   store.NewKeyspace[int64](cfg.Store, name, "probe"),
+		sessions: store.NewKeyspace[session](cfg.Store, name, "session"),
+		messages: store.NewKeyspace[msg.ChatMessage](cfg.Store, name, "message"),
+		runs:     store.NewKeyspace[run](cfg.Store, name, "run"),
+		events:   store.NewLog[systemEvent](cfg.Store, name, "event"),
+		beats:    store.NewKeyspace[heartbeats](cfg.Store, name, "heartbeat"),
+		slots:    make(chan struct{}, limits.MaxParallel),
+		waiters:  make(chan struct{}, limits.MaxWaiters),
+		queues:   map[string]*queue{},
+		lanes:    map[string]*lane{},
+		turns:    map[string]*turn{},
+		wake:     make(chan struct{}, 1),
+		prune:    make(chan struct{}, 1),
+		turn:     make(chan struct{}),
+	}
+	if a.responder == nil {
+		a.responder = commandResponder{a}
 	}
 	if err := a.load(); err != nil {
 		return nil, fmt.Errorf("agent: pending messages: %w", err)
@@ -138,8 +191,17 @@ func (a *Agent) load() error {
 		if err != nil {
 			return err
 		}
-		q := a.queue(r.Value.Channel)
-		q.in = append(q.in, &ticket{seq: r.Seq, stored: true})
+		a.queue(r.Value.Channel).in++
+		_, err := a.runs.Get(channelRunID(r.Seq))
+		if errors.Is(err, store.ErrNotFound) { // an earlier version took the message
+			err = a.store.Update(func(tx *store.Tx) error {
+				_, err := a.writeChannelRun(tx, r.Seq, r.Value)
+				return err
+			})
+		}
+		if err != nil {
+			return err
+		}
 	}
 	for r, err := range a.out.From(1) {
 		if err != nil {
@@ -148,7 +210,7 @@ func (a *Agent) load() error {
 		q := a.queue(r.Value.Channel)
 		q.out = append(q.out, r.Seq)
 	}
-	return nil
+	return a.loadRuns()
 }
 
 // Name returns agent.
@@ -158,18 +220,22 @@ func (a *Agent) Name() string { return name }
 // pending stays in the store.
 func (a *Agent) Run(ctx context.Context) error {
 	defer a.nc.Close() // after Stop, nothing is left to drain
+	a.tellInterrupted()
 	var workers sync.WaitGroup
 	for ctx.Err() == nil {
 		for _, q := range a.idle() {
 			workers.Go(func() { a.work(ctx, q) })
+		}
+		for _, l := range a.idleLanes() {
+			workers.Go(func() { a.drive(ctx, l) })
 		}
 		select {
 		case <-ctx.Done():
 		case <-a.wake:
 		case <-a.turn:
 		case <-a.prune:
-			if err := a.forget(time.Now()); err != nil {
-				a.log.Warn("forget old message ids", "err", err)
+			if err := errors.Join(a.forget(time.Now()), a.forgetRuns(time.Now()), a.retire()); err != nil {
+				a.log.Warn("forget what is old", "err", err)
 			}
 		}
 	}

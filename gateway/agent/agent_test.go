@@ -29,9 +29,10 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // rig is a bus and a store on which agents come and go.
 type rig struct {
 	*testing.T
-	bus *bustest.Bus
-	dir string
-	nc  *nats.Conn
+	bus       *bustest.Bus
+	dir       string
+	nc        *nats.Conn
+	responder Responder // nil means the commands
 }
 
 func newRig(t *testing.T) *rig {
@@ -87,7 +88,7 @@ func (r *rig) startOn(s *store.Store, limits Limits) (a *Agent, stop func()) {
 
 func (r *rig) config(s *store.Store, limits Limits) Config {
 	return Config{
-		Subjects: r.bus.Subjects, Dial: r.bus.Dial, Version: "1.2.3", Store: s, Limits: limits,
+		Subjects: r.bus.Subjects, Dial: r.bus.Dial, Version: "1.2.3", Store: s, Limits: limits, Responder: r.responder,
 		Log: slog.New(slog.NewTextHandler(r.Output(), nil)),
 	}
 }
@@ -526,7 +527,7 @@ func TestRPC(t *testing.T) {
 	for method, want := range map[string]string{
 		"agents.list":     `{"defaultId":"home","mainKey":"main","scope":"per-sender","agents":[{"id":"ops"},{"id":"home"}]}`,
 		"models.list":     `{"models":[]}`,
-		"sessions.list":   `"path":"","count":0,"defaults":{"model":null,"contextTokens":null},"sessions":[]}`,
+		"sessions.list":   `"path":"","count":0,"defaults":{"modelProvider":null,"model":null,"contextTokens":null},"sessions":[]}`,
 		"channels.status": `"channelOrder":[],"channelLabels":{},"channelDetailLabels":{},"channelSystemImages":{},"channelMeta":[],"channels":{},"channelAccounts":{},"channelDefaultAccountId":{}}`,
 	} {
 		subj, err := r.bus.Subjects.RPC(method)
@@ -542,7 +543,7 @@ func TestRPC(t *testing.T) {
 	if err := <-done; err != nil {
 		t.Errorf("Run: %v", err)
 	}
-	if got := (&Agent{}).agentList().(agentList); got.DefaultID != "main" || len(got.Agents) != 1 {
+	if got := (&Agent{}).agentList(); got.DefaultID != "main" || len(got.Agents) != 1 {
 		t.Errorf("without a list: %+v", got)
 	}
 }

@@ -1,8 +1,10 @@
 package agent
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -36,10 +38,10 @@ func (a *Agent) accept(_ context.Context, req *bus.Request) (any, error) {
 		return nil, err
 	}
 	accepted, t, err := a.keep(q, in)
-	a.release(q, t, err == nil)
-	a.noteStore(err)
-	if err != nil {
-		return nil, bus.Errorf(bus.CodeUnavailable, "message not stored: %v", err)
+	a.release(q, t != nil && err == nil)
+	a.settle(t, err == nil)
+	if err := a.stored("message", err); err != nil {
+		return nil, err
 	}
 	if accepted.Seq%uint64(max(a.limits.MaxSeen/8, 1)) == 0 {
 		signal(a.prune)
@@ -47,10 +49,11 @@ func (a *Agent) accept(_ context.Context, req *bus.Request) (any, error) {
 	return accepted, nil
 }
 
-// keep stores a message that has not been seen before, and returns its ticket.
-func (a *Agent) keep(q *queue, in msg.In) (msg.Accepted, *ticket, error) {
+// keep stores a message that has not been seen before, as a run of its session,
+// and returns its turn.
+func (a *Agent) keep(q *queue, in msg.In) (msg.Accepted, *turn, error) {
 	var accepted msg.Accepted
-	var t *ticket
+	var t *turn
 	err := a.store.Update(func(tx *store.Tx) error {
 		now := time.Now().UnixMilli()
 		seen, key := a.seen.With(tx), q.channel+"/"+in.ID
@@ -64,7 +67,12 @@ func (a *Agent) keep(q *queue, in msg.In) (msg.Accepted, *ticket, error) {
 				return err
 			}
 		}
-		seq, err := a.in.With(tx).Append(inbound{Channel: q.channel, At: now, In: in})
+		kept := inbound{Channel: q.channel, At: now, In: in}
+		seq, err := a.in.With(tx).Append(kept)
+		if err != nil {
+			return err
+		}
+		r, err := a.writeChannelRun(tx, seq, kept)
 		if err != nil {
 			return err
 		}
@@ -73,17 +81,39 @@ func (a *Agent) keep(q *queue, in msg.In) (msg.Accepted, *ticket, error) {
 			err = seen.Put(key, sighting{Seq: seq, At: now})
 		}
 		if err == nil {
-			t = a.take(q, seq)
+			t = a.lineUp(r.ID, r.SessionKey)
 		}
 		return err
 	})
 	return accepted, t, err
 }
 
+// writeChannelRun stores the run that answers a message of a channel.
+func (a *Agent) writeChannelRun(tx *store.Tx, seq uint64, in inbound) (run, error) {
+	to := &route{Channel: in.Channel, To: cmp.Or(in.To, in.From), Thread: in.Thread}
+	r := run{
+		ID: channelRunID(seq), Method: "in", SessionKey: chatKey(a.defaultAgent(), in.Channel, in.From),
+		Ask: ask{Message: strings.ToValidUTF8(in.Text, "\uFFFD"), InReply: seq, Deliver: to},
+	}
+	return r, a.write(tx, &r, func(_ *store.Tx, s *session) error {
+		s.LastChannel, s.LastTo, s.LastThreadID = to.Channel, to.To, to.Thread
+		return nil
+	})
+}
+
+func channelRunID(seq uint64) string { return channelRun + strconv.FormatUint(seq, 10) }
+
+func checkChannel(channel string) error {
+	if channel == "" || len(channel) > maxChannel || strings.ContainsFunc(channel, notWord) {
+		return bus.Errorf(bus.CodeInvalidRequest, "channel: %.*q is not a word of letters, digits, - and _ of at most %d bytes", maxChannel, channel, maxChannel)
+	}
+	return nil
+}
+
 // check refuses what is no message, naming the field.
 func check(channel string, in msg.In) error {
-	if len(channel) > maxChannel || strings.ContainsFunc(channel, notWord) {
-		return bus.Errorf(bus.CodeInvalidRequest, "channel: %.*q is not a word of letters, digits, - and _ of at most %d bytes", maxChannel, channel, maxChannel)
+	if err := checkChannel(channel); err != nil {
+		return err
 	}
 	switch {
 	case strings.TrimSpace(in.Text) == "":

@@ -122,6 +122,31 @@ func TestProbeOfAFullStore(t *testing.T) {
 	})
 }
 
+// A run whose end could not be stored has ended all the same: who waits for it
+// must not be told to go on waiting, at once and again and again.
+func TestEndThatIsNotStored(t *testing.T) {
+	r := newRig(t)
+	full := errorfs.Toggle{Injector: errorfs.InjectorFunc(func(op errorfs.Op) error {
+		if op.Kind.ReadOrWrite() == errorfs.OpIsWrite {
+			return errors.New("no space left on device")
+		}
+		return nil
+	})}
+	s, err := store.Open(store.Config{Dir: r.dir, FS: errorfs.Wrap(vfs.Default, &full)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.responder = script(func(context.Context, Prompt, func(string)) (string, error) {
+		full.On()
+		return "done", nil
+	})
+	r.startOn(s, Limits{})
+	r.chat("main", "hello", "k")
+	if d := r.wait("k"); d.Status != "error" || !strings.Contains(d.Error, "could not be stored") {
+		t.Errorf("got %+v", d)
+	}
+}
+
 func TestThreeLives(t *testing.T) {
 	b := bustest.Start(t, "main")
 	dir := filepath.Join(t.TempDir(), "store")

@@ -9,31 +9,17 @@ import (
 // queue is what one channel has pending. Agent.mu guards it.
 type queue struct {
 	channel string
-	in      []*ticket // in the order of their numbers
-	out     []uint64  // in the order of their numbers
-	coming  int       // requests between reserve and their end
+	in      int      // messages that are not answered yet
+	out     []uint64 // answers that are not delivered yet, in the order of their numbers
+	coming  int      // requests between reserve and their end
 	working bool
-	wake    chan struct{} // tells a worker that pauses
-}
-
-// ticket is a message's place in the queue. It is taken while the number is
-// given, which happens one at a time, so that the queue has the numbers' order;
-// the message may be answered when it is stored.
-type ticket struct {
-	seq    uint64
-	stored bool
-}
-
-// step is what a worker does next: answer a message or deliver an answer.
-type step struct {
-	answer, deliver uint64 // sequence numbers; one of them, or none when there is nothing to do
 }
 
 // queue returns the channel's queue, made when there is none.
 func (a *Agent) queue(channel string) *queue {
 	q, ok := a.queues[channel]
 	if !ok {
-		q = &queue{channel: channel, wake: make(chan struct{}, 1)}
+		q = &queue{channel: channel}
 		a.queues[channel] = q
 	}
 	return q
@@ -47,7 +33,7 @@ func (a *Agent) reserve(channel string) (*queue, error) {
 		return nil, unavailable("messages of %d channels wait, the queue is full", len(a.queues))
 	}
 	q := a.queue(channel)
-	if pending := len(q.in) + len(q.out); pending+q.coming >= a.limits.MaxPending {
+	if pending := q.in + len(q.out); pending+q.coming >= a.limits.MaxPending {
 		return nil, unavailable("%d messages of channel %s wait, its queue is full", pending, channel)
 	}
 	q.coming++
@@ -60,32 +46,46 @@ func unavailable(format string, args ...any) error {
 	return e
 }
 
-// take queues a message that is about to be stored under seq.
-func (a *Agent) take(q *queue, seq uint64) *ticket {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	t := &ticket{seq: seq}
-	q.in = append(q.in, t)
-	return t
-}
-
-// release ends what reserve began. A ticket that was not stored is taken back;
-// t is nil when there is none.
-func (a *Agent) release(q *queue, t *ticket, stored bool) {
+// release ends what reserve began for a message.
+func (a *Agent) release(q *queue, stored bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	q.coming--
-	switch {
-	case t != nil && stored:
-		t.stored = true
-		signal(q.wake)
-		signal(a.wake)
-	case t != nil:
-		q.in = slices.DeleteFunc(q.in, func(other *ticket) bool { return other == t })
-		signal(q.wake) // those behind it
-		signal(a.wake)
+	if stored {
+		q.in++
 	}
 	a.drop(q)
+}
+
+// releaseOut ends what reserve began for an answer that no message of the queue
+// asked for; seq is its number, or 0 when it was not stored.
+func (a *Agent) releaseOut(q *queue, seq uint64) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	q.coming--
+	a.pushOut(q, seq)
+	a.drop(q)
+}
+
+// answered moves on after a message of the channel; seq is its answer's number,
+// or 0.
+func (a *Agent) answered(channel string, seq uint64) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	q := a.queue(channel)
+	q.in--
+	a.pushOut(q, seq)
+	a.drop(q)
+}
+
+// pushOut queues an answer. Its number may be lower than one that is queued: who
+// stores first need not come first.
+func (a *Agent) pushOut(q *queue, seq uint64) {
+	if seq != 0 {
+		at, _ := slices.BinarySearch(q.out, seq)
+		q.out = slices.Insert(q.out, at, seq)
+		signal(a.wake)
+	}
 }
 
 // idle returns the queues that need a worker, which the caller starts.
@@ -94,7 +94,7 @@ func (a *Agent) idle() []*queue {
 	defer a.mu.Unlock()
 	var need []*queue
 	for _, q := range a.queues {
-		if !q.working && q.next() != (step{}) {
+		if !q.working && len(q.out) > 0 {
 			q.working = true
 			need = append(need, q)
 		}
@@ -102,48 +102,30 @@ func (a *Agent) idle() []*queue {
 	return need
 }
 
-// next returns the worker's next step. Without one the worker must end.
-func (a *Agent) next(q *queue) step {
+// next returns the number of the answer to deliver. With 0 the worker must end.
+func (a *Agent) next(q *queue) uint64 {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	s := q.next()
-	if s == (step{}) {
-		q.working = false
-		a.drop(q)
+	if len(q.out) > 0 {
+		return q.out[0]
 	}
-	return s
+	q.working = false
+	a.drop(q)
+	return 0
 }
 
-func (q *queue) next() step {
-	switch {
-	case len(q.in) > 0 && q.in[0].stored:
-		return step{answer: q.in[0].seq}
-	case len(q.out) > 0:
-		return step{deliver: q.out[0]}
-	}
-	return step{}
-}
-
-// answered moves on after the first message; out is its answer's number, or 0.
-func (a *Agent) answered(q *queue, out uint64) {
+// delivered moves on after an answer.
+func (a *Agent) delivered(q *queue, seq uint64) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	q.in = q.in[1:]
-	if out != 0 {
-		q.out = append(q.out, out)
+	if at, ok := slices.BinarySearch(q.out, seq); ok {
+		q.out = slices.Delete(q.out, at, at+1)
 	}
-}
-
-// delivered moves on after the first answer.
-func (a *Agent) delivered(q *queue) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	q.out = q.out[1:]
 }
 
 // drop forgets a queue that nobody uses.
 func (a *Agent) drop(q *queue) {
-	if !q.working && q.coming == 0 && len(q.in) == 0 && len(q.out) == 0 {
+	if !q.working && q.coming == 0 && q.in == 0 && len(q.out) == 0 {
 		delete(a.queues, q.channel)
 	}
 }

@@ -23,26 +23,44 @@ func commands() []command {
 		{"/status", "this gateway in short", (*Agent).statusReply},
 		{"/health", "each of its parts", (*Agent).healthReply},
 		{"/peers", "the gateways it watches", (*Agent).peersReply},
+		{stopCommand, "ends what runs in this chat", func(*Agent, time.Time) string { return "Nothing runs in this chat any more." }},
 		{"/help", "this list", (*Agent).helpReply},
 	}
 }
 
+const (
+	stopCommand = "/stop"
+	noModel     = "No model is configured (agents.defaults.model)"
+)
+
+// isStop says whether a message is the command that ends the runs before it.
+func isStop(text string) bool {
+	words := strings.Fields(text)
+	return len(words) > 0 && asked(words[0]) == stopCommand
+}
+
+// asked is the command that a word calls. In a group, chat networks send
+// "/status@name-of-the-bot".
+func asked(word string) string {
+	name, _, _ := strings.Cut(strings.ToLower(word), "@")
+	return name
+}
+
 // reply returns the answer to a message's text.
 func (a *Agent) reply(text string) string {
-	word := strings.Fields(text)[0] // there is one: check refuses blank text
+	word := strings.Fields(text)[0] // there is one: blank text is refused
 	if !strings.HasPrefix(word, "/") {
-		return "No model is configured (agents.defaults.model), so I only understand commands. /help lists them."
+		return noModel + ", so I only understand commands. /help lists them."
 	}
-	// In a group, chat networks send "/status@name-of-the-bot".
-	asked, _, _ := strings.Cut(strings.ToLower(word), "@")
+	name := asked(word)
 	var names []string
 	for _, c := range commands() {
-		if c.name == asked {
+		if c.name == name {
 			return c.reply(a, time.Now())
 		}
 		names = append(names, c.name)
 	}
-	if nearest := near.Name(asked, names); nearest != "" {
+	if nearest := near.Name(name, names); nearest != "" {
 		return fmt.Sprintf("I do not know %.64s. Did you mean %s?", word, nearest)
 	}
 	return fmt.Sprintf("I do not know %.64s. /help lists what I understand.", word)
@@ -53,7 +71,7 @@ func (a *Agent) helpReply(time.Time) string {
 	for _, c := range commands() {
 		fmt.Fprintf(&b, "%s – %s\n", c.name, c.what)
 	}
-	return b.String() + "No model is configured (agents.defaults.model)."
+	return b.String() + noModel + "."
 }
 
 func (a *Agent) statusReply(now time.Time) string {
