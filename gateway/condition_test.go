@@ -9,11 +9,10 @@ import (
 	"clawdbot/bus"
 	"clawdbot/bus/msg"
 	"clawdbot/gateway"
-	"clawdbot/gateway/frame"
 )
 
 // condition is what the method, health or status, tells of the gateway.
-func (c *client) condition(method string) (told frame.Condition) {
+func (c *client) condition(method string) (told msg.Condition) {
 	c.t.Helper()
 	c.request(method, method, nil)
 	if err := json.Unmarshal(c.response(method).Payload, &told); err != nil {
@@ -30,11 +29,12 @@ func TestSafeModeIsSaidEverywhere(t *testing.T) {
 	if _, body := f.get("/readyz"); strings.Contains(body, "safe") || c.condition("health").SafeMode || strings.Contains(hello.Snapshot.Presence[0].Text, "safe") {
 		t.Error("safe mode is said of a gateway that is not in it")
 	}
-	f.generation.Store(&frame.Generation{Source: "safe", Reason: "no generation starts"})
+	f.generation.Store(&msg.Generation{Source: "safe", Reason: "no generation starts"})
 	want := `{"ok":true,"profile":"main","phase":"ready","safeMode":true,"reason":"safe mode: only the bus, health and repair run"}`
 	if code, body := f.get("/readyz"); code != 200 || strings.TrimSpace(body) != want {
 		t.Errorf("readyz: %d %s", code, body)
 	}
+	eventually(t, "health tells of it", func() bool { return c.condition("health").SafeMode })
 	for _, method := range []string{"health", "status"} {
 		if now := c.condition(method); !now.SafeMode || now.Profile != "main" || now.Generation.Reason != "no generation starts" || now.Generation.Warnings == nil {
 			t.Errorf("%s: %+v", method, now)
@@ -51,7 +51,7 @@ func TestMaintenanceIsTold(t *testing.T) {
 	if now := c.condition("health"); now.Maintenance != nil {
 		t.Errorf("got %+v", now.Maintenance)
 	}
-	announced := frame.Maintenance{Until: 1234, Reason: "new disk", By: "operator"}
+	announced := msg.Maintenance{Until: 1234, Reason: "new disk", By: "operator"}
 	f.maintenance.Store(&announced)
 	if now := c.condition("status"); now.Maintenance == nil || *now.Maintenance != announced {
 		t.Errorf("got %+v", now.Maintenance)
@@ -76,7 +76,7 @@ func TestOpenIncidentsAreTold(t *testing.T) {
 	if e := c.event("incident"); !strings.Contains(string(e.Payload), "20260102-1") {
 		t.Errorf("the client got %s", e.Payload)
 	}
-	var now frame.Condition
+	var now msg.Condition
 	eventually(t, "two open incidents", func() bool {
 		now = c.condition("health")
 		return now.Incidents.Open == 2 && now.Incidents.Newest.ID == "20260103-2"

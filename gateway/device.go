@@ -24,12 +24,12 @@ var (
 const maxSkew = 10 * time.Minute
 
 // verifyDevice checks that the client holds the key that its device id names.
-// A signature without the challenge's nonce could be replayed; only a local
-// client, which may have connected before the challenge came, may send one.
-func verifyDevice(c frame.Connect, nonce string, local bool) error {
+// A signature without the challenge's nonce could be replayed; where that is
+// allowed, a client may have connected before the challenge came.
+func verifyDevice(c frame.Connect, nonce string, replayable bool) error {
 	d := c.Device
-	key, err := base64.RawURLEncoding.DecodeString(d.PublicKey)
-	if err != nil || len(key) != ed25519.PublicKeySize {
+	key, ok := decode64(d.PublicKey, ed25519.PublicKeySize)
+	if !ok {
 		return errDeviceIdentity
 	}
 	if sum := sha256.Sum256(key); hex.EncodeToString(sum[:]) != d.ID {
@@ -39,14 +39,21 @@ func verifyDevice(c frame.Connect, nonce string, local bool) error {
 		return errDeviceExpired
 	}
 	switch {
-	case d.Nonce == "" && !local:
+	case d.Nonce == "" && !replayable:
 		return errDeviceNoNonce
 	case d.Nonce != "" && d.Nonce != nonce:
 		return errDeviceNonce
 	}
-	signature, err := base64.RawURLEncoding.DecodeString(d.Signature)
-	if err != nil || !ed25519.Verify(key, []byte(c.SigningText()), signature) {
+	signature, ok := decode64(d.Signature, ed25519.SignatureSize)
+	if !ok || !ed25519.Verify(key, []byte(c.SigningText()), signature) {
 		return errDeviceSignature
 	}
 	return nil
+}
+
+// decode64 reads size bytes of base64url. Bytes have one text: the library lets
+// more pass.
+func decode64(text string, size int) ([]byte, bool) {
+	b, err := base64.RawURLEncoding.DecodeString(text)
+	return b, err == nil && len(b) == size && base64.RawURLEncoding.EncodeToString(b) == text
 }

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -23,6 +24,9 @@ type directory struct {
 	survey string // the subject that every service answers
 	inbox  string // where they answer, followed by the round
 	prefix string // of a method's subject
+
+	changed chan struct{} // holds a token while a change of list is not yet published
+	names   atomic.Pointer[[]string]
 
 	mu        sync.Mutex
 	round     uint64
@@ -44,9 +48,30 @@ func newDirectory(sp subject.Space, inbox string) *directory {
 	if err != nil { // a constant verb of the library's
 		panic(err)
 	}
-	return &directory{
-		survey: survey, inbox: inbox + ".", prefix: strings.TrimSuffix(sp.Kind("rpc"), ">"),
+	d := &directory{
+		changed: make(chan struct{}, 1),
+		survey:  survey, inbox: inbox + ".", prefix: strings.TrimSuffix(sp.Kind("rpc"), ">"),
 		services: map[string]served{}, forgotten: map[string]uint64{},
+	}
+	d.names.Store(&[]string{})
+	return d
+}
+
+// update makes the list anew. It runs under the lock.
+func (d *directory) update() {
+	list := []string{}
+	for s := range maps.Values(d.services) {
+		list = append(list, s.methods...)
+	}
+	slices.Sort(list)
+	list = slices.Compact(list)
+	if slices.Equal(list, *d.names.Load()) {
+		return
+	}
+	d.names.Store(&list)
+	select {
+	case d.changed <- struct{}{}:
+	default:
 	}
 }
 
@@ -56,6 +81,7 @@ func newDirectory(sp subject.Space, inbox string) *directory {
 func (d *directory) begin(now time.Time) string {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	defer d.update()
 	d.round++
 	for id, s := range d.services {
 		switch {
@@ -78,6 +104,7 @@ func (d *directory) hear(m *nats.Msg) {
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	defer d.update()
 	s := d.services[info.ID]
 	s.owes = time.Time{}
 	if round >= s.round {
@@ -107,6 +134,7 @@ func (d *directory) methods(info micro.Info, round uint64) []string {
 func (d *directory) forget(method string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	defer d.update()
 	for id, s := range d.services {
 		if slices.Contains(s.methods, method) { // clients cannot make us remember names of their own
 			d.forgotten[method] = d.round
@@ -116,27 +144,14 @@ func (d *directory) forget(method string) {
 	}
 }
 
-// list returns the methods that are served, sorted.
-func (d *directory) list() []string {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	list := []string{}
-	for s := range maps.Values(d.services) {
-		list = append(list, s.methods...)
-	}
-	slices.Sort(list)
-	return slices.Compact(list)
-}
+// list returns the methods that are served, sorted. It is not to be changed.
+func (d *directory) list() []string { return *d.names.Load() }
 
 // label returns the method as a label of metrics: "other" for one that is not
 // served, so that clients cannot make up labels.
 func (d *directory) label(method string) string {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	for _, s := range d.services {
-		if slices.Contains(s.methods, method) {
-			return method
-		}
+	if _, served := slices.BinarySearch(d.list(), method); served {
+		return method
 	}
 	return "other"
 }

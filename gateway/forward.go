@@ -1,80 +1,104 @@
 package gateway
 
 import (
-	"context"
-	"encoding/json"
-	"errors"
+	"bytes"
+	"sync/atomic"
 	"time"
 
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/micro"
 
+	"clawdbot/bus/rpc"
 	"clawdbot/gateway/frame"
 	"clawdbot/profile/near"
 )
 
-// requestTimeout is how long a method may take; what takes longer answers at
-// once and tells the rest in events.
+// requestTimeout is how long a method may take whose row says nothing; what takes
+// longer answers at once and tells the rest in events.
 const requestTimeout = 60 * time.Second
 
-// Headers of a forwarded request, which tell its owner who asks.
-const (
-	headerClient = "Clawdbot-Client" // the client's id
-	headerConn   = "Clawdbot-Conn"   // the connection's id
-)
-
-// answer authorises a request and has it answered on the bus.
-func (s *Server) answer(ctx context.Context, c *session, req frame.Request) ([]byte, *frame.Error) {
-	start := time.Now()
-	payload, failed := s.authorised(ctx, c, req)
-	code := "ok"
-	if failed != nil {
-		code = failed.Code
-	}
-	s.metrics.request(s.methods.label(req.Method), code, time.Since(start))
-	return payload, failed
+// method is what the gateway knows of one.
+type method struct {
+	rpc.Method
+	listed  bool // in the table, so its params are checked here
+	subject string
+	same    atomic.Pointer[[]byte] // an answer that was found to be JSON
 }
 
-func (s *Server) authorised(ctx context.Context, c *session, req frame.Request) ([]byte, *frame.Error) {
-	need := methodScope(req.Method)
-	switch {
-	case req.Method == frame.MethodConnect:
-		return nil, invalid("connect is only valid as the first request")
-	case need == nodeOnly:
-		return nil, invalid("unauthorized role: %s", c.connect.Role)
-	case !holds(c.connect.Scopes, need):
-		return nil, invalid("missing scope: %s", need)
+// method returns what is known of a method, or nil for what is no method's name.
+func (s *Server) method(name string) *method {
+	if m, ok := s.known.Load(name); ok {
+		return m.(*method)
 	}
-	return s.forward(ctx, c, req)
-}
-
-// forward requests the method's subject and returns what its owner answers.
-func (s *Server) forward(ctx context.Context, c *session, req frame.Request) ([]byte, *frame.Error) {
-	subj, err := s.cfg.Subjects.RPC(req.Method)
+	subj, err := s.cfg.Subjects.RPC(name)
 	if err != nil {
+		return nil
+	}
+	m := &method{subject: subj}
+	if m.Method, m.listed = rpc.Find(name); !m.listed {
+		m.Method = rpc.Method{Name: name, Scope: rpc.ScopeOf(name)}
+		return m // not kept: clients make up names
+	}
+	s.known.Store(name, m)
+	return m
+}
+
+// within is how long the owner may take.
+func (m *method) within() time.Duration {
+	if m.Timeout > 0 {
+		return m.Timeout
+	}
+	return requestTimeout
+}
+
+// isJSON says whether clients can be sent the answer. Owners that answer from
+// memory send the same bytes again and again.
+func (m *method) isJSON(answer []byte) bool {
+	if same := m.same.Load(); same != nil && bytes.Equal(*same, answer) {
+		return true
+	}
+	if len(answer) > 0 && !jsontext.Value(answer).IsValid(jsontext.AllowDuplicateNames(true)) {
+		return false
+	}
+	m.same.Store(&answer)
+	return true
+}
+
+// answer authorises and checks a request and asks its owner on the bus. It does
+// not wait.
+func (s *Server) answer(c *session, req frame.Request) {
+	start := time.Now()
+	m, failed := s.authorised(c, req)
+	if failed == nil {
+		failed = s.calls.ask(&call{client: c, id: req.ID, method: m, start: start}, req.Params)
+	}
+	if failed != nil {
+		s.metrics.request(s.methods.label(req.Method), failed.Code, time.Since(start))
+		c.respond(req.ID, nil, failed)
+	}
+}
+
+func (s *Server) authorised(c *session, req frame.Request) (*method, *frame.Error) {
+	if req.Method == frame.MethodConnect {
+		return nil, invalid("connect is only valid as the first request")
+	}
+	m := s.method(req.Method)
+	if m == nil {
 		return nil, invalid("unknown method: %.64q", req.Method)
 	}
-	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
-	defer cancel()
-	m := nats.NewMsg(subj)
-	m.Data = req.Params
-	m.Header.Set(headerClient, c.connect.Client.ID)
-	m.Header.Set(headerConn, c.id)
-	reply, err := s.nc.RequestMsgWithContext(ctx, m)
+	isNode := c.connect.Role == frame.RoleNode
 	switch {
-	case errors.Is(err, nats.ErrNoResponders):
-		return nil, s.unknownMethod(req.Method)
-	case errors.Is(err, context.DeadlineExceeded):
-		return nil, &frame.Error{Code: frame.CodeUnavailable, Message: req.Method + ": no answer within " + requestTimeout.String(), Retryable: true}
-	case err != nil:
-		return nil, &frame.Error{Code: frame.CodeUnavailable, Message: req.Method + ": " + err.Error()}
+	case isNode != (m.Scope == rpc.Node):
+		return nil, invalid("unauthorized role: %s", c.connect.Role)
+	case !isNode && !rpc.Holds(c.connect.Scopes, m.Scope):
+		return nil, invalid("missing scope: %s", m.Scope)
 	}
-	if code := reply.Header.Get(micro.ErrorCodeHeader); code != "" {
-		failed := &frame.Error{Code: code, Message: reply.Header.Get(micro.ErrorHeader)}
-		_ = json.Unmarshal(reply.Data, failed) // details, when there are any
-		return nil, failed
+	if m.listed {
+		if err := m.Check(req.Params); err != nil {
+			return nil, invalid("invalid %s params: %v", req.Method, err)
+		}
 	}
-	return reply.Data, nil
+	return m, nil
 }
 
 // unknownMethod answers for a method that nobody serves, and looks again who
@@ -108,4 +132,7 @@ func (s *Server) forwardEvent(m *nats.Msg) {
 	}
 	s.metrics.events.Inc()
 	s.hub.broadcast(e)
+	if name == "chat" && over(m.Data) {
+		s.look()
+	}
 }

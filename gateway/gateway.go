@@ -5,87 +5,18 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
-	"net"
 	"net/http"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
 
 	"clawdbot/bus"
 	"clawdbot/bus/msg"
-	"clawdbot/bus/subject"
-	"clawdbot/gateway/frame"
-	"clawdbot/profile/gate"
-	"clawdbot/profile/ports"
+	"clawdbot/gateway/pairing"
+	"clawdbot/profile/store"
 )
-
-// Config configures a gateway. Listener, Subjects, Dial, Gate, Identity,
-// Generation, Version and Log are required.
-type Config struct {
-	Listener net.Listener // closed by Run; when New fails it stays the caller's
-	Subjects subject.Space
-	Dial     func() (*nats.Conn, error) // the connection is drained by Run
-	Gate     *gate.Gate
-	Identity Identity
-	Version  string
-	Log      *slog.Logger
-
-	Generation  func() frame.Generation   // what runs now; a message on config.> says that it changed
-	Maintenance func() *frame.Maintenance // nil, and a nil answer, mean that none is announced
-
-	Ports         ports.Ports
-	CanvasHostURL string // "" when there is no canvas host
-	Limits        Limits
-}
-
-// Identity says whose gateway this is.
-type Identity struct {
-	Profile    string // as people name it
-	ConfigPath string
-	StateDir   string
-}
-
-// Limits bound a connection. A zero field means the default.
-type Limits struct {
-	TickInterval time.Duration // between tick events, and between pings; 0 means 30 s
-	Handshake    time.Duration // from the challenge to hello-ok; 0 means 10 s
-	MaxPayload   int           // bytes of one inbound message; 0 means 512 KiB
-	MaxBuffered  int           // bytes waiting for a slow client; 0 means 1.5 MiB
-}
-
-func (l Limits) withDefaults() Limits {
-	if l.TickInterval == 0 {
-		l.TickInterval = 30 * time.Second
-	}
-	if l.Handshake == 0 {
-		l.Handshake = 10 * time.Second
-	}
-	if l.MaxPayload == 0 {
-		l.MaxPayload = 512 << 10
-	}
-	if l.MaxBuffered == 0 {
-		l.MaxBuffered = 1536 << 10
-	}
-	return l
-}
-
-func (c Config) validate() error {
-	for _, f := range []struct {
-		name    string
-		missing bool
-	}{
-		{"Listener", c.Listener == nil}, {"Subjects", c.Subjects == subject.Space{}}, {"Dial", c.Dial == nil},
-		{"Gate", c.Gate == nil}, {"Identity.Profile", c.Identity.Profile == ""}, {"Generation", c.Generation == nil},
-		{"Version", c.Version == ""}, {"Log", c.Log == nil},
-	} {
-		if f.missing {
-			return fmt.Errorf("gateway: Config.%s is required", f.name)
-		}
-	}
-	return nil
-}
 
 // Server is a running gateway.
 type Server struct {
@@ -100,10 +31,23 @@ type Server struct {
 	health  *bus.Health
 
 	http    *http.Server
+	door    *door
+	quiet   *quiet
 	hub     *hub
+	people  *people
 	state   *state
 	methods *directory
+	known   sync.Map // from the name of a method in the table to its *method
+	calls   *calls
+	tails   *tails
 	metrics *metrics
+
+	devices   *pairing.Devices
+	bridged   *pairing.Nodes
+	admitting sync.RWMutex // read by who lets a client in, written by who takes that back
+	nodes     *nodes
+	receipts  *store.Receipts
+	figures   figures
 }
 
 // ask is a method of others whose answer the gateway keeps.
@@ -115,6 +59,9 @@ func New(cfg Config) (*Server, error) {
 		return nil, err
 	}
 	cfg.Limits = cfg.Limits.withDefaults()
+	if cfg.Secrets == nil {
+		cfg.Secrets = func() []string { return nil }
+	}
 	host, err := os.Hostname()
 	if err != nil {
 		return nil, fmt.Errorf("gateway: %w", err)
@@ -126,13 +73,20 @@ func New(cfg Config) (*Server, error) {
 	s := &Server{
 		cfg: cfg, host: host, started: time.Now(),
 		nc: nc, closed: make(chan struct{}),
-		hub: newHub(), methods: newDirectory(cfg.Subjects, nc.NewInbox()),
+		hub: newHub(), people: newPeople(), quiet: newQuiet(cfg.Log), methods: newDirectory(cfg.Subjects, nc.NewInbox()),
 	}
+	s.door = newDoor(s.quiet)
+	s.calls = newCalls(s, nc.NewInbox())
+	s.tails = newTails(s)
+	s.devices, s.bridged = pairing.NewDevices(cfg.Store), pairing.NewNodes(cfg.Store)
+	s.nodes, s.receipts = newNodes(s), store.NewReceipts(cfg.Store, s.Name(), keepReceipts, maxReceipts)
 	nc.SetClosedHandler(func(*nats.Conn) { close(s.closed) })
 	s.metrics = newMetrics(s)
 	s.state = newState(cfg.Subjects, s.metrics.beats)
-	s.http = s.newHTTP()
-	if err := s.subscribe(); err != nil {
+	if s.http, err = s.newHTTP(); err == nil {
+		err = s.subscribe()
+	}
+	if err != nil {
 		nc.Close()
 		return nil, fmt.Errorf("gateway: %w", err)
 	}
@@ -142,74 +96,11 @@ func New(cfg Config) (*Server, error) {
 // Name is the component's name.
 func (s *Server) Name() string { return "gateway" }
 
-// subscribe listens to the bus and serves the gateway's own methods. Serve
-// flushes, so all of it has reached the bus.
-func (s *Server) subscribe() error {
-	sp := s.cfg.Subjects
-	var err error
-	if s.health, err = bus.NewHealth(s.nc, sp, s.Name()); err != nil {
-		return err
-	}
-	incident, err := sp.Event("incident")
-	if err != nil {
-		return err
-	}
-	for subj, hear := range map[string]nats.MsgHandler{
-		sp.Events():           s.forwardEvent,
-		subject.AnyHealth:     s.state.hearHealth,
-		sp.Kind("config"):     s.state.hearConfig,
-		incident:              s.state.hearIncident,
-		s.methods.inbox + "*": s.methods.hear,
-	} {
-		if _, err := s.nc.Subscribe(subj, hear); err != nil {
-			return err
-		}
-	}
-	for method, hear := range map[string]nats.MsgHandler{
-		"incidents.list": s.state.hearIncidents,
-		"component.list": s.state.hearComponents,
-	} {
-		a := ask{inbox: s.nc.NewInbox()}
-		if a.subject, err = sp.RPC(method); err != nil {
-			return err
-		}
-		if _, err := s.nc.Subscribe(a.inbox, hear); err != nil {
-			return err
-		}
-		s.asks = append(s.asks, a)
-	}
-	endpoints, err := s.endpoints()
-	if err != nil {
-		return err
-	}
-	s.service, err = bus.Serve(bus.ServiceConfig{
-		Name: s.Name(), Version: s.cfg.Version, Description: "control plane: WebSocket and HTTP on the base port",
-		Profile: sp.Profile(), Conn: s.nc, Endpoints: endpoints, Probe: s.probe,
-	})
-	return err
-}
-
-// endpoints are the methods that the gateway answers itself.
-func (s *Server) endpoints() ([]bus.Endpoint, error) {
-	own := []struct {
-		method string
-		answer func() any
-	}{
-		{"health", func() any { return s.healthNow() }},
-		{"status", func() any { return s.statusNow() }},
-		{"system-presence", func() any { return s.presence() }},
-		{"last-heartbeat", func() any { return nil }}, // null: there has been none
-	}
-	var list []bus.Endpoint
-	for _, m := range own {
-		subj, err := s.cfg.Subjects.RPC(m.method)
-		if err != nil {
-			return nil, err
-		}
-		handle := func(context.Context, *bus.Request) (any, error) { return m.answer(), nil }
-		list = append(list, bus.Endpoint{Name: m.method, Subject: subj, Handle: handle})
-	}
-	return list, nil
+// leave is called once when a connection is over.
+func (s *Server) leave(c *session) {
+	s.door.leave(c.conn.TCP())
+	s.tails.end(c)
+	s.nodes.leave(c)
 }
 
 // Run serves until ctx ends or the listener fails.
@@ -228,11 +119,17 @@ func (s *Server) Run(ctx context.Context) error {
 	return errors.Join(broken, err)
 }
 
-// loop publishes what changes: ticks, health, presence. It ends with ctx or
-// when nothing is served any more.
+// presencePace is how long a change of presence waits for others, for each client
+// that is told: what it costs grows with the square of their number.
+const presencePace = time.Millisecond
+
+// loop publishes what changes: ticks, health, presence, what is served. It ends
+// with ctx or when nothing is served any more.
 func (s *Server) loop(ctx context.Context, served chan struct{}) {
-	ticker := time.NewTicker(s.cfg.Limits.TickInterval)
+	ticker, sweep := time.NewTicker(s.cfg.Limits.TickInterval), time.NewTicker(sweepEvery)
 	defer ticker.Stop()
+	defer sweep.Stop()
+	var tellPresence <-chan time.Time // when it is due
 	s.look()
 	for {
 		select {
@@ -241,15 +138,33 @@ func (s *Server) loop(ctx context.Context, served chan struct{}) {
 		case <-served:
 			return
 		case <-ticker.C:
-			s.publish("tick", msg.Tick{TS: time.Now().UnixMilli()})
-			s.look()
+			s.tick()
+		case now := <-sweep.C:
+			s.calls.sweep(now)
 		case <-s.state.changed:
 			s.publish("health", s.healthNow())
 			s.look()
 		case <-s.hub.changed:
-			s.publish("presence", map[string]any{"presence": s.presence()})
+			if tellPresence == nil {
+				tellPresence = time.After(presencePace * time.Duration(s.hub.count()))
+			}
+		case <-tellPresence:
+			tellPresence = nil
+			s.publish("presence", msg.PresenceChange{Presence: s.presence()})
+		case <-s.methods.changed:
+			s.publish("features", msg.Features{Methods: s.methods.list(), Events: eventNames()})
 		}
 	}
+}
+
+// tick is what is done once an interval.
+func (s *Server) tick() {
+	s.publish("tick", msg.Tick{TS: time.Now().UnixMilli()})
+	s.hub.ping()
+	if s.people.expire(time.Now()) {
+		s.hub.touch()
+	}
+	s.look()
 }
 
 // look asks around on the bus: who serves what, and what else is kept here.
@@ -274,17 +189,23 @@ func (s *Server) publish(event string, payload any) {
 	_ = s.nc.Publish(subj, body)     // fails only when the bus is gone
 }
 
-// stopGrace bounds the parts of a stop that depend on others.
-const stopGrace = 250 * time.Millisecond
+const (
+	// stopGrace bounds the parts of a stop that depend on others.
+	stopGrace = 250 * time.Millisecond
+	// answerGrace is how long a stop waits for answers that are on their way.
+	answerGrace = 50 * time.Millisecond
+)
 
 // stop says farewell to the clients and leaves the bus.
 func (s *Server) stop(served chan struct{}) error {
 	shutdown := msg.Shutdown{Reason: "gateway stopping"}
 	var errs []error
+	s.calls.drain(answerGrace)
 	s.publish("shutdown", shutdown)
 	body, _ := json.Marshal(shutdown)
 	farewell, err := newEvent("shutdown", body, nil)
 	errs = append(errs, err)
+	s.tails.stop()
 	s.hub.stop(farewell)
 
 	ctx, cancel := context.WithTimeout(context.Background(), stopGrace)

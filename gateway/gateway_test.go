@@ -19,11 +19,10 @@ import (
 	"clawdbot/bus/msg"
 	"clawdbot/bus/subject"
 	"clawdbot/gateway"
-	"clawdbot/gateway/frame"
 	"clawdbot/profile/gate"
 )
 
-func nothingRuns() frame.Generation { return frame.Generation{} }
+func nothingRuns() msg.Generation { return msg.Generation{} }
 
 func TestNewNamesWhatIsMissing(t *testing.T) {
 	b := bustest.Start(t, "main")
@@ -38,7 +37,7 @@ func TestNewNamesWhatIsMissing(t *testing.T) {
 	defer l.Close()
 	good := gateway.Config{
 		Listener: l, Subjects: b.Subjects, Dial: b.Dial, Gate: g, Version: "1.0.0", Log: slog.New(slog.DiscardHandler),
-		Identity: gateway.Identity{Profile: "main"}, Generation: nothingRuns,
+		Identity: gateway.Identity{Profile: "main"}, Generation: nothingRuns, Store: newStore(t),
 	}
 	for name, remove := range map[string]func(*gateway.Config){
 		"Listener":         func(c *gateway.Config) { c.Listener = nil },
@@ -129,15 +128,15 @@ func TestHealthAndMetricsTellWhatWasHeard(t *testing.T) {
 	f.publish(f.must(sp.Peer("rescue")), msg.Peer{Profile: "rescue", Verdict: msg.VerdictOK, Reason: "beats", LastBeatMs: 5, Generation: 1})
 	f.publish("clawdbot.rescue.health.beat", msg.Beat{Profile: "rescue", Phase: msg.PhaseReady, Generation: 9})
 	f.publish("clawdbot.stranger.health.beat", msg.Beat{Profile: "rescue", Generation: 10})
-	f.generation.Store(&frame.Generation{Generation: 6, Source: "fallback", Reason: "the file has no port", Verdict: "good", Warnings: []string{"line 3"}})
+	f.generation.Store(&msg.Generation{Generation: 6, Source: "fallback", Reason: "the file has no port", Verdict: "good", Warnings: []string{"line 3"}})
 	f.publish(f.must(sp.Config("fallback")), msg.ConfigChange{Generation: 6})
 	f.publish(f.must(sp.Health("canvas")), msg.Component{Name: "canvas", State: msg.StateOK})
 	f.publish(f.must(sp.Health("canvas")), "junk")
 
-	var h frame.Health
+	var h msg.Health
 	eventually(t, "a health event with all of it", func() bool {
 		e := c.event("health")
-		h = frame.Health{}
+		h = msg.Health{}
 		if err := json.Unmarshal(e.Payload, &h); err != nil || e.StateVersion == nil || e.StateVersion.Health == 0 {
 			t.Fatalf("%s %v %v", e.Payload, e.StateVersion, err)
 		}
@@ -165,7 +164,7 @@ func TestHealthAndMetricsTellWhatWasHeard(t *testing.T) {
 		`clawdbot_peer_verdict{peer="rescue",verdict="ok"} 1`,
 		`clawdbot_component_state{component="bridge",state="degraded"} 1`,
 		`clawdbot_request_seconds_count{code="ok",method="health"} 1`,
-		`clawdbot_info{profile="main",version="1.2.3"} 1`, "clawdbot_clients 1", "go_memstats_heap_alloc_bytes",
+		`clawdbot_info{profile="main",version="1.2.3"} 1`, `clawdbot_clients{role="operator"} 1`, "go_memstats_heap_alloc_bytes",
 	} {
 		if !strings.Contains(metrics, line) {
 			t.Errorf("metrics lack %s", line)
@@ -174,7 +173,7 @@ func TestHealthAndMetricsTellWhatWasHeard(t *testing.T) {
 	f.beat(msg.PhaseReady, "", msg.Component{Name: "bridge", State: msg.StateFailed})
 	eventually(t, "health not ok with a failed component", func() bool {
 		e := c.event("health")
-		h = frame.Health{}
+		h = msg.Health{}
 		return json.Unmarshal(e.Payload, &h) == nil && !h.OK
 	})
 }
@@ -190,7 +189,6 @@ func TestShapes(t *testing.T) {
 		"status": {`"heartbeat":{"defaultAgentId":"main","agents":[{"agentId":"main","enabled":false,"every":"disabled","everyMs":null}]}`,
 			`"channelSummary":[]`, `"queuedSystemEvents":[]`, `"sessions":{"paths":[],"count":0,"defaults":{"model":null,"contextTokens":null},"recent":[],"byAgent":[`},
 		"system-presence": {`"mode":"gateway"`, `"reason":"self"`, `"host":"test"`, `"roles":["operator"]`, `"reason":"connect"`},
-		"last-heartbeat":  {`null`},
 	} {
 		c.request(method, method, map[string]any{})
 		r := c.response(method)
@@ -208,14 +206,17 @@ func TestPresenceEvents(t *testing.T) {
 	present := func(n int) func() bool {
 		return func() bool {
 			e := c.event("presence")
-			var p struct{ Presence []frame.Presence }
+			var p struct{ Presence []msg.Presence }
 			if err := json.Unmarshal(e.Payload, &p); err != nil || e.StateVersion == nil || e.StateVersion.Presence < hello.Snapshot.StateVersion.Presence {
 				t.Fatalf("%s %+v %v", e.Payload, e.StateVersion, err)
 			}
 			return len(p.Presence) == n
 		}
 	}
-	other, _ := f.connect()
+	other := f.dial()
+	p := params()
+	p.Client.InstanceID = "i-2"
+	other.request("hello", "connect", p)
 	eventually(t, "another client in presence", present(3))
 	_ = other.ws.Close(1000, "")
 	eventually(t, "it gone", present(2))
@@ -286,10 +287,11 @@ func TestRunLeavesNoGoroutine(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	st := newStore(t)
 	ignore := goleak.IgnoreCurrent()
 	s, err := gateway.New(gateway.Config{
 		Listener: l, Subjects: b.Subjects, Dial: b.Dial, Gate: g, Version: "1.0.0", Log: slog.New(slog.DiscardHandler),
-		Identity: gateway.Identity{Profile: "main"}, Generation: nothingRuns,
+		Identity: gateway.Identity{Profile: "main"}, Generation: nothingRuns, Store: st,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -325,7 +327,7 @@ func TestRunReportsALostListener(t *testing.T) {
 	}
 	s, err := gateway.New(gateway.Config{
 		Listener: l, Subjects: b.Subjects, Dial: b.Dial, Gate: g, Version: "1.0.0", Log: slog.New(slog.DiscardHandler),
-		Identity: gateway.Identity{Profile: "main"}, Generation: nothingRuns,
+		Identity: gateway.Identity{Profile: "main"}, Generation: nothingRuns, Store: newStore(t),
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"log/slog"
 	"net"
@@ -12,106 +11,155 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
-	"clawdbot/bus/msg"
+	"clawdbot/gateway/hooks"
+	"clawdbot/gateway/jsonhttp"
+	"clawdbot/gateway/openai"
+	"clawdbot/profile/config"
+	"clawdbot/profile/gate"
 )
 
-// connKey is where a request's context has its net.Conn.
-type connKey struct{}
+// HTTP says what the base port serves beside WebSocket. The zero value serves
+// /healthz, /readyz, /metrics and /tools/invoke.
+type HTTP struct {
+	UI        http.Handler         // the dashboard; nil means none
+	BasePath  string               // where it is, passed to it as it comes; "" means /
+	Hooks     config.Hooks         // served when enabled
+	Endpoints config.HTTPEndpoints // served when enabled
+	DenyTools []string             // patterns of tools that are not invoked
+}
 
-func (s *Server) newHTTP() *http.Server {
-	return &http.Server{
-		Handler:           s.handler(),
+// newHTTP fails with webhooks that cannot be served safely. The contexts of its
+// requests end when it is shut down.
+func (s *Server) newHTTP() (*http.Server, error) {
+	handler, err := s.handler()
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	srv := &http.Server{
+		Handler:           handler,
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       10 * time.Second, // of a body; an upgrade to WebSocket lifts it
 		IdleTimeout:       time.Minute,
 		MaxHeaderBytes:    64 << 10,
 		ErrorLog:          slog.NewLogLogger(s.cfg.Log.Handler(), slog.LevelDebug),
-		ConnContext:       func(ctx context.Context, c net.Conn) context.Context { return context.WithValue(ctx, connKey{}, c) },
+		ConnState:         s.door.state,
+		BaseContext:       func(net.Listener) context.Context { return ctx },
 	}
+	srv.RegisterOnShutdown(cancel)
+	return srv, nil
 }
 
 // handler upgrades WebSocket requests on any path, as clients of the original
 // expect, and serves the others by path.
-func (s *Server) handler() http.Handler {
+func (s *Server) handler() (http.Handler, error) {
+	others, err := s.others()
+	if err != nil {
+		return nil, err
+	}
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /{$}", s.serveRoot)
-	mux.HandleFunc("GET /healthz", s.serveHealthz)
-	mux.HandleFunc("GET /readyz", s.serveReadyz)
-	mux.Handle("GET /metrics", s.cfg.Gate.Wrap(promhttp.HandlerFor(s.metrics.registry, promhttp.HandlerOpts{})))
-	mux.HandleFunc("/", serveNotFound)
+	for _, r := range s.httpRoutes() {
+		mux.Handle(r.method+" "+r.path, r.handler)
+		mux.Handle(r.path, notAllowed(r.method))
+	}
+	mux.Handle("/", others)
 	return s.cfg.Gate.WrapOpen(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.EqualFold(r.Header.Get("Upgrade"), "websocket") {
 			s.serveWebSocket(w, r)
 			return
 		}
+		guard(w.Header())
 		mux.ServeHTTP(w, r)
-	}))
+	})), nil
 }
 
-// vitals is what healthz and readyz answer, to anyone on the host.
-type vitals struct {
-	OK       bool      `json:"ok"`
-	Profile  string    `json:"profile"`
-	Phase    msg.Phase `json:"phase,omitempty"`
-	SafeMode bool      `json:"safeMode,omitempty"`
-	Reason   string    `json:"reason,omitempty"`
+// httpRoute is one path with its only method.
+type httpRoute struct {
+	method, path string
+	handler      http.Handler
 }
 
-// beatLate is the age at which the own last beat tells that the supervised
-// loop, which sends one every 250 ms, has stopped.
-const beatLate = time.Second
+func (s *Server) httpRoutes() []httpRoute {
+	ai := openai.New(openai.Config{Endpoints: s.cfg.HTTP.Endpoints, Subjects: s.cfg.Subjects, Conn: s.nc, Log: s.cfg.Log})
+	known := func(f http.HandlerFunc) http.Handler { return s.cfg.Gate.WrapAs(f, shaped(openai.Failure)) }
+	return []httpRoute{
+		{http.MethodGet, "/healthz", http.HandlerFunc(s.serveHealthz)},
+		{http.MethodGet, "/readyz", http.HandlerFunc(s.serveReadyz)},
+		{http.MethodGet, "/metrics", s.cfg.Gate.Wrap(promhttp.HandlerFor(s.metrics.registry, promhttp.HandlerOpts{}))},
+		{http.MethodPost, "/v1/chat/completions", known(ai.Chat)},
+		{http.MethodPost, "/v1/responses", known(ai.Responses)},
+		{http.MethodGet, "/v1/models", known(ai.Models)},
+		{http.MethodGet, "/v1/models/{id}", known(ai.Model)},
+		{http.MethodPost, "/tools/invoke", s.cfg.Gate.WrapAs(http.HandlerFunc(s.serveTool), shaped(toolFailure))},
+	}
+}
 
-// serveHealthz tells whether the supervised loop beats.
-func (s *Server) serveHealthz(w http.ResponseWriter, _ *http.Request) { s.answerVitals(w, s.alive()) }
+// shaped makes an endpoint's own shape of what the gate refuses.
+func shaped(failure func(status int, message string) any) func(error) any {
+	return func(err error) any { return failure(gate.Status(err), err.Error()) }
+}
 
-// serveReadyz tells whether the gateway takes work: all of it, but in safe mode.
-func (s *Server) serveReadyz(w http.ResponseWriter, _ *http.Request) {
-	v := s.alive()
-	switch {
-	case !v.OK:
-	case v.Phase != msg.PhaseReady:
-		v.OK, v.Reason = false, fmt.Sprintf("the gateway is %s", v.Phase)
-		if detail := s.state.snapshot().beat.Detail; detail != "" {
-			v.Reason += ": " + detail
+// others serves the paths that the config chooses, which no fixed one gives way
+// to: the webhooks, then the dashboard.
+func (s *Server) others() (http.Handler, error) {
+	var webhooks *hooks.Handler
+	if cfg := s.cfg.HTTP.Hooks; cfg.Enabled {
+		var err error
+		webhooks, err = hooks.New(hooks.Config{Settings: cfg, Gateway: s.cfg.Gate, Subjects: s.cfg.Subjects, Conn: s.nc, Log: s.cfg.Log})
+		if err != nil {
+			return nil, err
 		}
-	case v.SafeMode:
-		v.Reason = "safe mode: only the bus, health and repair run"
 	}
-	s.answerVitals(w, v)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if webhooks != nil && webhooks.Serves(r.URL.Path) {
+			webhooks.ServeHTTP(w, r)
+			return
+		}
+		s.serveUI(w, r)
+	}), nil
 }
 
-func (s *Server) alive() vitals {
-	now := s.state.snapshot()
-	v := vitals{OK: true, Profile: s.cfg.Identity.Profile, Phase: now.beat.Phase, SafeMode: isSafe(s.cfg.Generation())}
-	switch age := time.Since(now.beatAt); {
-	case now.beatAt.IsZero():
-		v.OK, v.Reason = false, "the supervised loop has not beaten yet"
-	case age > beatLate:
-		v.OK, v.Reason = false, fmt.Sprintf("the supervised loop's last beat is %d ms old", age.Milliseconds())
+// serveUI serves what is below the dashboard's path. What is not read there, or
+// lies elsewhere, is nothing.
+func (s *Server) serveUI(w http.ResponseWriter, r *http.Request) {
+	base := "/" + strings.Trim(s.cfg.HTTP.BasePath, "/")
+	inside := base == "/" || strings.HasPrefix(r.URL.Path, base+"/")
+	reads := r.Method == http.MethodGet || r.Method == http.MethodHead
+	switch {
+	case s.cfg.HTTP.UI != nil && reads && inside:
+		s.cfg.HTTP.UI.ServeHTTP(w, r)
+	case s.cfg.HTTP.UI != nil && reads && r.URL.Path == base:
+		http.Redirect(w, r, base+"/", http.StatusMovedPermanently)
+	case reads && r.URL.Path == "/":
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		fmt.Fprintf(w, "clawdbot gateway %s\n", s.cfg.Identity.Profile)
+	default:
+		writeError(w, http.StatusNotFound, "nothing is served at "+r.Method+" "+r.URL.Path)
 	}
-	return v
 }
 
-func (s *Server) answerVitals(w http.ResponseWriter, v vitals) {
-	status := http.StatusOK
-	if !v.OK {
-		status = http.StatusServiceUnavailable
+// notAllowed answers another method than the one.
+func notAllowed(method string) http.Handler {
+	allow := method
+	if method == http.MethodGet {
+		allow = "GET, HEAD"
 	}
-	writeJSON(w, status, v)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Allow", allow)
+		writeError(w, http.StatusMethodNotAllowed, r.URL.Path+" takes "+allow+" only")
+	})
 }
 
-func (s *Server) serveRoot(w http.ResponseWriter, _ *http.Request) {
-	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	fmt.Fprintf(w, "clawdbot gateway %s\n", s.cfg.Identity.Profile)
+// guard keeps what is served from being framed, sniffed or run as a page. The
+// dashboard sets a policy of its own.
+func guard(h http.Header) {
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("X-Frame-Options", "DENY")
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("Cross-Origin-Resource-Policy", "same-origin")
+	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
 }
 
-func serveNotFound(w http.ResponseWriter, r *http.Request) {
-	writeJSON(w, http.StatusNotFound, map[string]string{"error": "nothing is served at " + r.Method + " " + r.URL.Path})
-}
-
-func writeJSON(w http.ResponseWriter, status int, v any) {
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Cache-Control", "no-store")
-	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(v) // fails only when the client is gone
+func writeError(w http.ResponseWriter, status int, message string) {
+	jsonhttp.Write(w, status, map[string]string{"error": message})
 }

@@ -3,6 +3,7 @@ package gateway
 import (
 	"sync"
 
+	"clawdbot/bus/rpc"
 	"clawdbot/gateway/frame"
 )
 
@@ -11,68 +12,64 @@ type hub struct {
 	changed chan struct{} // holds a token while a change of presence is not yet published
 
 	mu       sync.Mutex
-	sessions map[*session]bool // true once connected
-	waiting  int               // sessions in their handshake
-	version  uint64            // counts changes of presence
+	sessions map[*session]bool   // true once connected
+	ids      map[string]*session // those that are
+	version  uint64              // counts changes of presence
 	stopped  bool
 	running  sync.WaitGroup
 }
 
 func newHub() *hub {
-	return &hub{changed: make(chan struct{}, 1), sessions: map[*session]bool{}}
+	return &hub{changed: make(chan struct{}, 1), sessions: map[*session]bool{}, ids: map[string]*session{}}
 }
 
-// maxHandshakes bounds the connections of clients that nobody knows yet.
-const maxHandshakes = 128
-
-// add takes a new connection in; the caller removes it. It returns false when
-// the gateway stops or is busy with too many strangers.
+// add takes a new connection in and runs it. It returns false when the gateway
+// stops.
 func (h *hub) add(c *session) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.stopped || h.waiting >= maxHandshakes {
+	if h.stopped {
 		return false
 	}
 	h.sessions[c] = false
-	h.waiting++
-	h.running.Add(1)
+	h.running.Go(func() {
+		c.run()
+		h.remove(c)
+		c.srv.leave(c)
+	})
 	return true
-}
-
-// crowded says whether no stranger is let in for now.
-func (h *hub) crowded() bool {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.waiting >= maxHandshakes
 }
 
 func (h *hub) remove(c *session) {
 	h.mu.Lock()
+	defer h.mu.Unlock()
 	connected := h.sessions[c]
 	delete(h.sessions, c)
-	if connected {
-		h.presenceChanged(c)
-	} else {
-		h.waiting--
+	delete(h.ids, c.id)
+	if connected && c.seen() {
+		h.presenceChanged()
 	}
-	h.mu.Unlock()
-	h.running.Done()
 }
 
 // connect makes the session one of those that get events and are present.
 func (h *hub) connect(c *session) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.sessions[c] = true
-	h.waiting--
-	h.presenceChanged(c)
+	h.sessions[c], h.ids[c.id] = true, c
+	if c.seen() {
+		h.presenceChanged()
+	}
+}
+
+// touch tells that presence has changed.
+func (h *hub) touch() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.presenceChanged()
 }
 
 // presenceChanged runs under the lock.
-func (h *hub) presenceChanged(c *session) {
-	if !c.seen() {
-		return
-	}
+func (h *hub) presenceChanged() {
 	h.version++
 	select {
 	case h.changed <- struct{}{}:
@@ -90,27 +87,39 @@ func (h *hub) presenceVersion() uint64 {
 func (h *hub) count() int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return len(h.sessions) - h.waiting
+	return len(h.ids)
+}
+
+// byID returns the connected client with the connection's id, or nil.
+func (h *hub) byID(id string) *session {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.ids[id]
 }
 
 // connected returns the sessions that are.
 func (h *hub) connected() []*session {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	list := make([]*session, 0, len(h.sessions))
-	for c, connected := range h.sessions {
-		if connected {
-			list = append(list, c)
-		}
+	list := make([]*session, 0, len(h.ids))
+	for _, c := range h.ids {
+		list = append(list, c)
 	}
 	return list
 }
 
-func (h *hub) broadcast(e *event) {
-	scope := eventScope(e.name)
+// ping asks all clients whether they are still there.
+func (h *hub) ping() {
 	for _, c := range h.connected() {
-		if holds(c.connect.Scopes, scope) {
-			c.send(message{event: e})
+		c.ping()
+	}
+}
+
+func (h *hub) broadcast(e *event) {
+	scope := rpc.EventScope(e.name)
+	for _, c := range h.connected() {
+		if rpc.Holds(c.connect.Scopes, scope) {
+			c.sendEvent(e)
 		}
 	}
 }
@@ -120,14 +129,12 @@ func (h *hub) broadcast(e *event) {
 func (h *hub) stop(last *event) {
 	h.mu.Lock()
 	h.stopped = true
-	var ending sync.WaitGroup
 	for c, connected := range h.sessions {
 		if connected {
-			c.send(message{event: last})
+			c.sendEvent(last)
 		}
-		ending.Go(func() { c.end(frame.CloseRestart, "service restart") })
+		c.end(frame.CloseRestart, "service restart")
 	}
 	h.mu.Unlock()
-	ending.Wait()
 	h.running.Wait()
 }

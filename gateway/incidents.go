@@ -7,7 +7,6 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"clawdbot/bus/msg"
-	"clawdbot/gateway/frame"
 )
 
 // hearIncident takes event.incident.
@@ -38,7 +37,7 @@ func (h *heard) take(i msg.Incident) bool {
 	old, known := h.incidents[i.ID]
 	switch i.State {
 	case msg.IncidentOpen, msg.IncidentHeld:
-		now := frame.Incident{ID: i.ID, Peer: i.Peer, Kind: i.Kind, State: i.State, Summary: i.Summary, Began: i.Began}
+		now := msg.IncidentBrief{ID: i.ID, Peer: i.Peer, Kind: i.Kind, State: i.State, Summary: i.Summary, Began: i.Began}
 		if i.ID == "" || now == old || !known && len(h.incidents) >= maxIncidents {
 			return false
 		}
@@ -54,8 +53,8 @@ func (h *heard) take(i msg.Incident) bool {
 }
 
 // openIncidents counts them. Their ids sort by time.
-func (h heard) openIncidents() frame.Incidents {
-	all := frame.Incidents{Open: len(h.incidents)}
+func (h heard) openIncidents() msg.OpenIncidents {
+	all := msg.OpenIncidents{Open: len(h.incidents)}
 	if all.Open > 0 {
 		newest := h.incidents[slices.Max(slices.Collect(maps.Keys(h.incidents)))]
 		all.Newest = &newest

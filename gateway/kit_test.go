@@ -25,21 +25,24 @@ import (
 	"clawdbot/gateway/frame"
 	"clawdbot/profile/gate"
 	"clawdbot/profile/ports"
+	"clawdbot/profile/store"
 )
 
 const token = "the-token-of-this-test"
 
 // fixture is a gateway on a bus of its own.
 type fixture struct {
-	t    *testing.T
+	t    testing.TB
 	bus  *bustest.Bus
 	nc   *nats.Conn // another component on the bus
 	addr string
 	log  *syncBuffer
 	stop func() error
 
-	generation  atomic.Pointer[frame.Generation]
-	maintenance atomic.Pointer[frame.Maintenance]
+	configure func(*gateway.Config) // set by begin's before; nil changes nothing
+
+	generation  atomic.Pointer[msg.Generation]
+	maintenance atomic.Pointer[msg.Maintenance]
 }
 
 type syncBuffer struct {
@@ -59,17 +62,32 @@ func (b *syncBuffer) String() string {
 	return b.buf.String()
 }
 
-func start(t *testing.T, limits gateway.Limits) *fixture {
+// newStore is a store that is closed when the test has ended.
+func newStore(t testing.TB) *store.Store {
+	t.Helper()
+	s, err := store.Open(store.Config{Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+func start(t testing.TB, limits gateway.Limits) *fixture {
 	t.Helper()
 	return begin(t, limits, func(*fixture) {})
 }
 
 // begin is start with something else on the bus before the gateway.
-func begin(t *testing.T, limits gateway.Limits, before func(*fixture)) *fixture {
+func begin(t testing.TB, limits gateway.Limits, before func(*fixture)) *fixture {
 	t.Helper()
 	b := bustest.Start(t, "main")
 	f := &fixture{t: t, bus: b, nc: b.Conn(t), log: &syncBuffer{}}
-	f.generation.Store(&frame.Generation{Generation: 4, Source: "file", Verdict: "probation"})
+	f.generation.Store(&msg.Generation{Generation: 4, Source: "file", Verdict: "probation"})
 	before(f)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -84,14 +102,18 @@ func begin(t *testing.T, limits gateway.Limits, before func(*fixture)) *fixture 
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := gateway.New(gateway.Config{
-		Listener: l, Subjects: b.Subjects, Dial: b.Dial, Gate: g, Version: "1.2.3",
+	cfg := gateway.Config{
+		Listener: l, Subjects: b.Subjects, Dial: b.Dial, Gate: g, Version: "1.2.3", Store: newStore(t),
 		Log:      slog.New(slog.NewTextHandler(f.log, nil)),
 		Identity: gateway.Identity{Profile: "main", ConfigPath: "/p/clawdbot.json", StateDir: "/p"},
 		Ports:    ps, Limits: limits, CanvasHostURL: "http://127.0.0.1:18793",
-		Generation:  func() frame.Generation { return *f.generation.Load() },
+		Generation:  func() msg.Generation { return *f.generation.Load() },
 		Maintenance: f.maintenance.Load,
-	})
+	}
+	if f.configure != nil {
+		f.configure(&cfg)
+	}
+	s, err := gateway.New(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -144,7 +166,7 @@ func (f *fixture) must(subject string, err error) string {
 }
 
 // eventually waits for what another goroutine does.
-func eventually(t *testing.T, what string, is func() bool) {
+func eventually(t testing.TB, what string, is func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(10 * time.Second); !is(); time.Sleep(2 * time.Millisecond) {
 		if time.Now().After(deadline) {
@@ -179,7 +201,7 @@ func (f *fixture) get(path string, header ...string) (int, string) {
 
 // client is a raw WebSocket client.
 type client struct {
-	t  *testing.T
+	t  testing.TB
 	ws *websocket.Conn
 	// challenge is the nonce that the gateway sent.
 	challenge string
@@ -328,4 +350,17 @@ func (f *fixture) rawUpgrade() (net.Conn, *bufio.Reader) {
 		f.t.Fatalf("upgrade: %v %v", resp, err)
 	}
 	return conn, r
+}
+
+// metric returns the lines of /metrics about it.
+func (f *fixture) metric(name string) string {
+	f.t.Helper()
+	_, all := f.get("/metrics", "Authorization", "Bearer "+token)
+	var lines []string
+	for line := range strings.Lines(all) {
+		if strings.HasPrefix(line, name) {
+			lines = append(lines, line)
+		}
+	}
+	return strings.Join(lines, "")
 }

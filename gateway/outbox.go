@@ -1,11 +1,17 @@
 package gateway
 
 import (
+	"bytes"
 	"encoding/json"
+	"net"
 	"strconv"
 	"sync"
+	"time"
+
+	"github.com/gobwas/ws"
 
 	"clawdbot/gateway/frame"
+	"clawdbot/gateway/socket"
 )
 
 // event is an event frame, encoded once for all clients: before the sequence
@@ -20,7 +26,7 @@ func newEvent(name string, payload []byte, version *frame.StateVersion) (*event,
 	if err != nil {
 		return nil, err
 	}
-	e := &event{name: name, head: head[:len(head)-1], tail: []byte("}")}
+	e := &event{name: name, head: append(head[:len(head)-1], `,"seq":`...), tail: []byte("}")}
 	if version != nil {
 		v, _ := json.Marshal(version) // two numbers always encode
 		e.tail = append(append([]byte(`,"stateVersion":`), v...), '}')
@@ -28,75 +34,118 @@ func newEvent(name string, payload []byte, version *frame.StateVersion) (*event,
 	return e, nil
 }
 
-// message is one outgoing frame: an event with its number, or other bytes.
-type message struct {
-	body  []byte
-	event *event
-	seq   uint64
-}
-
-func (m message) size() int {
-	if m.event != nil {
-		return len(m.event.head) + len(m.event.tail) + len(`,"seq":18446744073709551615`)
-	}
-	return len(m.body)
-}
-
-func (m message) appendTo(b []byte) []byte {
-	if m.event == nil {
-		return append(b, m.body...)
-	}
-	b = append(append(b, m.event.head...), `,"seq":`...)
-	return append(strconv.AppendUint(b, m.seq, 10), m.event.tail...)
-}
-
-// outbox holds what one client has still to be sent, and numbers its events.
-// It never blocks a sender.
+// outbox sends frames to one client, and numbers its events. It never blocks a
+// sender: frames gather in a buffer while a goroutine writes those before them,
+// and that goroutine ends when all is written. A silent client costs none.
 type outbox struct {
+	tcp   net.Conn
 	limit int
 
 	mu       sync.Mutex
-	ready    sync.Cond
-	queue    []message
-	held     []message // events behind a frame that is still being made
+	queue    *bytes.Buffer // frames that wait; nil when there are none
+	held     bytes.Buffer  // events behind a frame that is still being made
 	holding  bool
-	size     int // bytes queued, held, and being written
+	writing  int // bytes that the writer has taken; 0 when there is no writer
 	seq      uint64
-	finished bool
+	finished bool      // no more frames are taken
+	until    time.Time // when it is cut off then
+	writers  sync.WaitGroup
 }
 
-func newOutbox(limit int) *outbox {
-	o := &outbox{limit: limit}
-	o.ready.L = &o.mu
-	return o
-}
+// buffers are queues that were written. Those that grew large go to the
+// collector.
+var buffers = sync.Pool{New: func() any { return &bytes.Buffer{} }}
 
-// put queues a frame. It returns false when the client is too slow for it; one
-// message always fits. After finish it drops the frame.
-func (o *outbox) put(m message) bool {
+const maxPooled = 64 << 10
+
+// put queues a frame of these parts. It returns false when the client is too slow
+// for it; one message always fits. After finish it drops the frame.
+func (o *outbox) put(op ws.OpCode, parts ...[]byte) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.finished {
 		return true
 	}
-	if o.size > 0 && o.size+m.size() > o.limit {
-		o.finished = true
-		o.queue, o.held = nil, nil
-		o.ready.Signal()
+	size := 0
+	for _, p := range parts {
+		size += len(p)
+	}
+	if !o.fits(size) {
 		return false
 	}
-	if m.event != nil {
-		o.seq++
-		m.seq = o.seq
-	}
-	o.size += m.size()
-	if o.holding && m.event != nil {
-		o.held = append(o.held, m)
+	socket.Append(o.open(), op, parts...)
+	o.kick()
+	return true
+}
+
+// putEvent is put for an event, which gets the next number.
+func (o *outbox) putEvent(e *event) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.finished {
 		return true
 	}
-	o.queue = append(o.queue, m)
-	o.ready.Signal()
+	var room [20]byte
+	seq := strconv.AppendUint(room[:0], o.seq+1, 10)
+	size := len(e.head) + len(seq) + len(e.tail)
+	if !o.fits(size) {
+		return false
+	}
+	o.seq++
+	if o.holding {
+		socket.Append(&o.held, ws.OpText, e.head, seq, e.tail)
+		return true
+	}
+	socket.Append(o.open(), ws.OpText, e.head, seq, e.tail)
+	o.kick()
 	return true
+}
+
+// fits runs under the lock, as all that follows.
+func (o *outbox) fits(size int) bool {
+	waiting := o.writing + o.held.Len()
+	if o.queue != nil {
+		waiting += o.queue.Len()
+	}
+	return waiting == 0 || waiting+size+socket.Overhead <= o.limit
+}
+
+func (o *outbox) open() *bytes.Buffer {
+	if o.queue == nil {
+		o.queue = buffers.Get().(*bytes.Buffer)
+	}
+	return o.queue
+}
+
+// kick has what is queued written.
+func (o *outbox) kick() {
+	if o.writing == 0 {
+		o.writing = o.queue.Len()
+		o.writers.Go(o.write)
+	}
+}
+
+// write writes until nothing is queued. All that gathered goes out in one call.
+func (o *outbox) write() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for o.queue != nil {
+		b := o.queue
+		o.queue = nil
+		o.writing = b.Len()
+		o.mu.Unlock()
+		_, err := o.tcp.Write(b.Bytes())
+		o.mu.Lock()
+		if b.Cap() <= maxPooled {
+			b.Reset()
+			buffers.Put(b)
+		}
+		if err != nil {
+			o.finished, o.queue = true, nil
+			_ = o.tcp.Close() // the reader notices
+		}
+	}
+	o.writing = 0
 }
 
 // hold keeps events back until release.
@@ -111,38 +160,63 @@ func (o *outbox) release() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.holding = false
-	o.queue = append(o.queue, o.held...)
-	o.held = nil
-	o.ready.Signal()
-}
-
-// next blocks for the oldest frame. It returns false after finish, when all is
-// sent.
-func (o *outbox) next() (message, bool) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	for len(o.queue) == 0 {
-		if o.finished {
-			return message{}, false
-		}
-		o.ready.Wait()
+	if o.held.Len() > 0 && !o.finished {
+		o.open().Write(o.held.Bytes())
+		o.kick()
 	}
-	m := o.queue[0]
-	o.queue = o.queue[1:]
-	return m, true
+	o.held = bytes.Buffer{}
 }
 
-// sent frees the room of a frame that next returned.
-func (o *outbox) sent(m message) {
+// finish queues the close frame behind what waits, or in its place, and takes
+// nothing more. Both directions have grace from now. A second finish only brings
+// the end nearer and returns false.
+func (o *outbox) finish(code ws.StatusCode, reason string, grace time.Duration, inPlace bool) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.size -= m.size()
+	until := time.Now().Add(grace)
+	if o.finished {
+		if until.Before(o.until) {
+			o.until = until
+			_ = o.tcp.SetDeadline(until) // fails only when it is closed
+		}
+		return false
+	}
+	if inPlace && o.queue != nil {
+		o.queue.Reset()
+	}
+	socket.AppendClose(o.open(), code, reason)
+	o.finished, o.until = true, until
+	_ = o.tcp.SetDeadline(until) // fails only when it is closed
+	o.kick()
+	return true
 }
 
-// finish lets next return what is queued, and then false.
-func (o *outbox) finish() {
+// relax ends the deadline of the handshake.
+func (o *outbox) relax() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.finished = true
-	o.ready.Signal()
+	if !o.finished {
+		_ = o.tcp.SetReadDeadline(time.Time{}) // fails only when it is closed
+	}
 }
+
+// ended says whether no more frames are taken.
+func (o *outbox) ended() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.finished
+}
+
+// crowded says whether so much waits that one may do without.
+func (o *outbox) crowded() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	waiting := o.writing
+	if o.queue != nil {
+		waiting += o.queue.Len()
+	}
+	return waiting > o.limit/2
+}
+
+// wait blocks until nothing is written any more.
+func (o *outbox) wait() { o.writers.Wait() }

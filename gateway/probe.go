@@ -15,12 +15,9 @@ import (
 // probe does what a client does at the door: it asks the own listener for
 // /healthz, whose verdict is not the question here, and begins a handshake.
 func (s *Server) probe(ctx context.Context) (string, error) {
-	self := gate.NewSelf(s.cfg.Listener.Addr())
+	self := gate.NewSelf(s.cfg.Listener.Addr(), s.cfg.Pin)
 	if err := s.probeHTTP(ctx, self); err != nil {
 		return "", fmt.Errorf("/healthz on %s: %w", s.cfg.Listener.Addr(), err)
-	}
-	if s.hub.crowded() { // a client would be sent away; that is no fault of ours
-		return "answered /healthz; as many clients as may are in their handshake", nil
 	}
 	if err := probeWebSocket(ctx, self); err != nil {
 		return "", fmt.Errorf("WebSocket on %s: %w", s.cfg.Listener.Addr(), err)
@@ -45,7 +42,7 @@ func (s *Server) probeHTTP(ctx context.Context, self *gate.Self) error {
 }
 
 func probeWebSocket(ctx context.Context, self *gate.Self) error {
-	ws, _, err := websocket.Dial(ctx, gate.SelfURL, &websocket.DialOptions{HTTPClient: &self.Client})
+	ws, _, err := websocket.Dial(ctx, self.URL("/"), &websocket.DialOptions{HTTPClient: &self.Client})
 	if err != nil {
 		return err
 	}

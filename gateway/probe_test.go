@@ -10,6 +10,7 @@ import (
 
 	"github.com/coder/websocket"
 
+	"clawdbot/gateway/jsonhttp"
 	"clawdbot/profile/gate"
 )
 
@@ -17,11 +18,13 @@ import (
 func TestProbeTellsAnotherServer(t *testing.T) {
 	s := &Server{cfg: Config{Identity: Identity{Profile: "main"}}}
 	for want, answer := range map[string]http.HandlerFunc{
-		`answered as profile "rescue"`: func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, 200, vitals{OK: true, Profile: "rescue"}) },
-		"answered 404 Not Found":       http.NotFound,
+		`answered as profile "rescue"`: func(w http.ResponseWriter, _ *http.Request) {
+			jsonhttp.Write(w, 200, vitals{OK: true, Profile: "rescue"})
+		},
+		"answered 404 Not Found": http.NotFound,
 	} {
 		srv := httptest.NewServer(answer)
-		if err := s.probeHTTP(t.Context(), gate.NewSelf(srv.Listener.Addr())); err == nil || !strings.Contains(err.Error(), want) {
+		if err := s.probeHTTP(t.Context(), gate.NewSelf(srv.Listener.Addr(), "")); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %q", err, want)
 		}
 		srv.Close()
@@ -51,7 +54,7 @@ func TestProbeTellsAHandshakeThatIsStuck(t *testing.T) {
 			_, _, _ = ws.Read(r.Context()) // until the other side goes
 		}))
 		ctx, cancel := context.WithTimeout(t.Context(), c.within)
-		if err := probeWebSocket(ctx, gate.NewSelf(srv.Listener.Addr())); err == nil || !strings.Contains(err.Error(), c.want) {
+		if err := probeWebSocket(ctx, gate.NewSelf(srv.Listener.Addr(), "")); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("got %v, want %q", err, c.want)
 		}
 		cancel()

@@ -42,7 +42,7 @@ func TestMalformedFramesAfterHello(t *testing.T) {
 		{`{"type":"req","id":"a"}`, "a", "at /method"},
 		{`{"type":"req","id":"","method":"health"}`, "invalid", "at /id"},
 		{`{"type":"req","id":"b","method":"health","wat":1}`, "b", "at /wat: unknown key"},
-		{`{"type":"res","id":"c","ok":true}`, "c", "at /ok"},
+		{`{"type":"res","id":"c","ok":true}`, "c", "at /type"},
 		{`{"type":"req",`, "invalid", "not JSON"},
 		{`[]`, "invalid", "must be an object"},
 		{`{"type":"req","id":"d","method":"connect","params":{}}`, "d", "connect is only valid as the first request"},
@@ -146,13 +146,13 @@ func TestErrorsOfTheOwnerArrive(t *testing.T) {
 	}
 	f.serve("odd", func(r micro.Request) { _ = r.Respond([]byte("not JSON")) })
 	c, _ := f.connect()
-	c.request("1", "send", nil)
+	c.request("1", "send", map[string]any{"to": "you", "message": "hi", "idempotencyKey": "k"})
 	r := c.response("1")
 	if e := r.Error; r.OK || e.Code != "NOT_LINKED" || e.Message != "channel is not linked" || e.Details["channel"] != "x" || !e.Retryable || e.RetryAfterMs != 7 {
 		t.Errorf("got %+v %+v", r, r.Error)
 	}
 	c.request("2", "odd", nil)
-	if r := c.response("2"); r.OK || r.Error.Code != "UNAVAILABLE" || r.Error.Message != "the answer is not JSON" {
+	if r := c.response("2"); r.OK || r.Error.Code != "UNAVAILABLE" || r.Error.Message != "odd: the answer is not JSON" {
 		t.Errorf("got %+v %+v", r, r.Error)
 	}
 }
@@ -196,7 +196,7 @@ func TestEventsByScope(t *testing.T) {
 	seen := func(c *client) (names []string) {
 		for {
 			e := c.read()
-			if e.Event != "presence" && e.Event != "health" {
+			if !slices.Contains([]string{"presence", "health", "features"}, e.Event) {
 				names = append(names, e.Event)
 			}
 			if e.Event == "tick" {
@@ -270,7 +270,7 @@ func TestSlowClientIsDroppedAlone(t *testing.T) {
 	}
 	eventually(t, "two clients", func() bool {
 		_, metrics := f.get("/metrics", "Authorization", "Bearer "+token)
-		return strings.Contains(metrics, "clawdbot_clients 2")
+		return strings.Contains(metrics, `clawdbot_clients{role="operator"} 2`)
 	})
 	big := strings.Repeat("x", 32<<10)
 	sent := 0
@@ -289,7 +289,7 @@ func TestSlowClientIsDroppedAlone(t *testing.T) {
 	}
 	eventually(t, "one client", func() bool {
 		_, metrics := f.get("/metrics", "Authorization", "Bearer "+token)
-		return strings.Contains(metrics, "clawdbot_clients 1") && strings.Contains(metrics, "clawdbot_slow_clients_total 1")
+		return strings.Contains(metrics, `clawdbot_clients{role="operator"} 1`) && strings.Contains(metrics, "clawdbot_slow_clients_total 1")
 	})
 }
 

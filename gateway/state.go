@@ -13,7 +13,6 @@ import (
 
 	"clawdbot/bus/msg"
 	"clawdbot/bus/subject"
-	"clawdbot/gateway/frame"
 )
 
 // state is what the gateway has heard on the bus of itself and its peers. It
@@ -35,8 +34,9 @@ type heard struct {
 	beatAt     time.Time // zero before the first
 	components map[string]msg.Component
 	peers      map[string]peer
-	incidents  map[string]frame.Incident // that are not over, by id
-	restarts   map[string]int            // of single components, by name
+	incidents  map[string]msg.IncidentBrief // that are not over, by id
+	agents     msg.AgentSummary             // its zero value before the first
+	restarts   map[string]int               // of single components, by name
 }
 
 type peer struct {

@@ -26,7 +26,11 @@ var (
 	ErrUnreachable  = errors.New("gateway is not reachable")
 	ErrUnauthorized = errors.New("gateway refuses the credential")
 	ErrOtherProfile = errors.New("another profile's gateway answered")
+	ErrCertificate  = errors.New("certificate is not trusted")
 )
+
+// ErrClosed is why a call has no answer whose connection ended.
+var ErrClosed = errors.New("the connection ended")
 
 // Config says where to connect and as whom. URL is required.
 type Config struct {
@@ -38,32 +42,55 @@ type Config struct {
 	Mode     string   // as frame.Client.Mode; "" means cli
 	Version  string   // of the client; "" means dev
 	Scopes   []string // nil means all
+
+	// TLSFingerprint pins the certificate of a wss:// URL, as cert.ParseFingerprint
+	// reads it. Then no authority need have signed it; "" trusts those of the system.
+	TLSFingerprint string
 }
 
 // maxMessage bounds one answer in bytes.
 const maxMessage = 16 << 20
 
-// Client is one connection. Its methods are safe for use by many goroutines;
-// calls run one after another. Events are not kept.
+// Client is one connection. Its methods are safe for use by many goroutines,
+// whose calls run beside each other. Events are not kept.
 type Client struct {
-	mu    sync.Mutex
 	ws    *websocket.Conn
-	next  int
 	hello frame.HelloOK
+	ended chan struct{} // read has returned
+
+	mu      sync.Mutex
+	next    int
+	waiting map[string]chan<- frame.Response // by the request's id
+	err     error                            // why read returned
 }
 
 // Dial connects and shakes hands, within ctx. It goes through no proxy.
 func Dial(ctx context.Context, cfg Config) (*Client, error) {
-	direct := &http.Client{Transport: &http.Transport{}} // the default one asks the environment
-	ws, resp, err := websocket.Dial(ctx, cfg.URL, &websocket.DialOptions{HTTPClient: direct})
+	transport := &http.Transport{} // the default one asks the environment for a proxy
+	if cfg.TLSFingerprint != "" {
+		var err error
+		if transport.TLSClientConfig, err = pinned(cfg.URL, cfg.TLSFingerprint); err != nil {
+			return nil, err
+		}
+	}
+	ws, resp, err := websocket.Dial(ctx, cfg.URL, &websocket.DialOptions{HTTPClient: &http.Client{
+		Transport: transport,
+		CheckRedirect: func(*http.Request, []*http.Request) error { // the token goes where we say
+			return http.ErrUseLastResponse
+		},
+	}})
 	if err != nil {
 		if resp != nil && (resp.StatusCode == http.StatusForbidden || resp.StatusCode == http.StatusUnauthorized) {
 			return nil, fmt.Errorf("%w: %s answers %s", ErrUnauthorized, cfg.URL, resp.Status)
 		}
+		if untrusted := distrust(err); untrusted != nil {
+			return nil, fmt.Errorf("%s: %w", cfg.URL, untrusted)
+		}
 		return nil, fmt.Errorf("%w at %s: %w", ErrUnreachable, cfg.URL, root(err))
 	}
 	ws.SetReadLimit(maxMessage)
-	c := &Client{ws: ws}
+	c := &Client{ws: ws, ended: make(chan struct{}), waiting: map[string]chan<- frame.Response{}}
+	go c.read()
 	if err := c.connect(ctx, cfg); err != nil {
 		_ = c.Close()
 		return nil, err
@@ -127,13 +154,31 @@ func (cfg Config) connect() frame.Connect {
 func (c *Client) Hello() frame.HelloOK { return c.hello }
 
 // Call asks for a method and decodes the answer into out; nil params and out
-// are left out. A refused call is a *frame.Error. After any other error,
-// the end of ctx included, the connection is of no more use.
+// are left out. A refused call is a *frame.Error; when the connection ended the
+// error is ErrClosed.
 func (c *Client) Call(ctx context.Context, method string, params, out any) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.next++
-	req := frame.Request{Type: frame.TypeRequest, ID: strconv.Itoa(c.next), Method: method}
+	return c.ask(ctx, method, params, out, c.await)
+}
+
+// CallFinal is Call for a method with two answers, such as agent: when the
+// first one only says that it was accepted, it waits for the other.
+func (c *Client) CallFinal(ctx context.Context, method string, params, out any) error {
+	return c.ask(ctx, method, params, out, c.awaitFinal)
+}
+
+func isAccepted(payload json.RawMessage) bool {
+	var p struct {
+		Status string `json:"status"`
+	}
+	return json.Unmarshal(payload, &p) == nil && p.Status == "accepted"
+}
+
+// most is how many answers a request can have.
+const most = 2
+
+// ask sends a request and decodes the answer that await brings.
+func (c *Client) ask(ctx context.Context, method string, params, out any, await func(context.Context, <-chan frame.Response) (json.RawMessage, error)) error {
+	req := frame.Request{Type: frame.TypeRequest, Method: method}
 	if params != nil {
 		body, err := json.Marshal(params)
 		if err != nil {
@@ -141,18 +186,21 @@ func (c *Client) Call(ctx context.Context, method string, params, out any) error
 		}
 		req.Params = body
 	}
+	answers := make(chan frame.Response, most)
+	req.ID = c.expect(answers)
+	defer c.forget(req.ID)
 	body, err := json.Marshal(req)
-	if err != nil {
-		return fmt.Errorf("%s: %w", method, err)
+	if err == nil {
+		err = c.ws.Write(ctx, websocket.MessageText, body)
 	}
-	if err := c.ws.Write(ctx, websocket.MessageText, body); err != nil {
-		return fmt.Errorf("%s: %w", method, err)
+	var payload json.RawMessage
+	if err == nil {
+		payload, err = await(ctx, answers)
 	}
-	payload, err := c.await(ctx, req.ID)
-	if err != nil {
+	switch {
+	case err != nil:
 		return fmt.Errorf("%s: %w", method, err)
-	}
-	if out == nil {
+	case out == nil:
 		return nil
 	}
 	if err := json.Unmarshal(payload, out); err != nil {
@@ -161,28 +209,85 @@ func (c *Client) Call(ctx context.Context, method string, params, out any) error
 	return nil
 }
 
-// await reads until the response with the id.
-func (c *Client) await(ctx context.Context, id string) (json.RawMessage, error) {
+func (c *Client) expect(answers chan<- frame.Response) (id string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.next++
+	id = strconv.Itoa(c.next)
+	c.waiting[id] = answers
+	return id
+}
+
+func (c *Client) forget(id string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.waiting, id)
+}
+
+func (c *Client) await(ctx context.Context, answers <-chan frame.Response) (json.RawMessage, error) {
+	select {
+	case r := <-answers:
+		return answer(r)
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case <-c.ended:
+	}
+	select {
+	case r := <-answers: // it came before the end
+		return answer(r)
+	default:
+		return nil, c.err
+	}
+}
+
+func (c *Client) awaitFinal(ctx context.Context, answers <-chan frame.Response) (json.RawMessage, error) {
+	payload, err := c.await(ctx, answers)
+	if err == nil && isAccepted(payload) {
+		return c.await(ctx, answers)
+	}
+	return payload, err
+}
+
+func answer(r frame.Response) (json.RawMessage, error) {
+	switch {
+	case r.OK:
+		return r.Payload, nil
+	case r.Error == nil:
+		return nil, errors.New("a refusal without a reason")
+	}
+	return nil, r.Error
+}
+
+// read hands out the answers until the connection ends.
+func (c *Client) read() {
+	defer close(c.ended)
 	for {
-		_, body, err := c.ws.Read(ctx)
+		_, body, err := c.ws.Read(context.Background()) // Close ends it
 		if err != nil {
-			return nil, err
+			c.err = fmt.Errorf("%w: %w", ErrClosed, err)
+			return
 		}
 		var r frame.Response
 		if err := json.Unmarshal(body, &r); err != nil {
-			return nil, fmt.Errorf("a frame that is not JSON: %w", err)
+			c.err = fmt.Errorf("a frame that is not JSON: %w", err)
+			return
 		}
-		switch {
-		case r.Type != frame.TypeResponse || r.ID != id:
-		case r.OK:
-			return r.Payload, nil
-		case r.Error == nil:
-			return nil, errors.New("a refusal without a reason")
-		default:
-			return nil, r.Error
+		if r.Type != frame.TypeResponse {
+			continue
+		}
+		c.mu.Lock()
+		answers := c.waiting[r.ID]
+		c.mu.Unlock()
+		select {
+		case answers <- r:
+		default: // nobody waits for it
 		}
 	}
 }
 
 // Close ends the connection at once.
-func (c *Client) Close() error { return c.ws.CloseNow() }
+func (c *Client) Close() error {
+	err := c.ws.CloseNow()
+	<-c.ended
+	return err
+}

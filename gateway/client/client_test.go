@@ -11,10 +11,12 @@ import (
 	"time"
 
 	"clawdbot/bus/bustest"
+	"clawdbot/bus/msg"
 	"clawdbot/gateway"
 	"clawdbot/gateway/client"
 	"clawdbot/gateway/frame"
 	"clawdbot/profile/gate"
+	"clawdbot/profile/store"
 )
 
 const token = "the-token-of-this-test"
@@ -31,9 +33,18 @@ func start(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	st, err := store.Open(store.Config{Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := st.Close(); err != nil {
+			t.Error(err)
+		}
+	})
 	s, err := gateway.New(gateway.Config{
 		Listener: l, Subjects: b.Subjects, Dial: b.Dial, Gate: g, Version: "1.0.0", Log: slog.New(slog.DiscardHandler),
-		Identity: gateway.Identity{Profile: "rescue"}, Generation: func() frame.Generation { return frame.Generation{} },
+		Identity: gateway.Identity{Profile: "rescue"}, Store: st, Generation: func() msg.Generation { return msg.Generation{} },
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -63,7 +74,7 @@ func TestCall(t *testing.T) {
 	var calls sync.WaitGroup
 	for range 8 {
 		calls.Go(func() {
-			var h frame.Health
+			var h msg.Health
 			if err := c.Call(t.Context(), "health", nil, &h); err != nil || h.Profile != "rescue" {
 				t.Errorf("got %+v, %v", h, err)
 			}

@@ -3,6 +3,9 @@ package frame
 import (
 	"fmt"
 	"strings"
+
+	"clawdbot/bus/msg"
+	"clawdbot/bus/rpc"
 )
 
 // EventChallenge is the first frame of a connection.
@@ -14,15 +17,6 @@ const (
 	RoleNode     = "node"
 )
 
-// Scopes of an operator. Admin holds all others.
-const (
-	ScopeAdmin     = "operator.admin"
-	ScopeRead      = "operator.read"
-	ScopeWrite     = "operator.write"
-	ScopePairing   = "operator.pairing"
-	ScopeApprovals = "operator.approvals"
-)
-
 // Challenge is the payload of EventChallenge.
 type Challenge struct {
 	Nonce string `json:"nonce"`
@@ -31,14 +25,14 @@ type Challenge struct {
 
 // Connect is the params of MethodConnect. An empty Role is operator.
 type Connect struct {
-	MinProtocol int             `json:"minProtocol"`
-	MaxProtocol int             `json:"maxProtocol"`
+	MinProtocol int             `json:"minProtocol" min:"1"`
+	MaxProtocol int             `json:"maxProtocol" min:"1"`
 	Client      Client          `json:"client"`
 	Caps        []string        `json:"caps,omitempty"`
 	Commands    []string        `json:"commands,omitempty"`
 	Permissions map[string]bool `json:"permissions,omitempty"`
 	PathEnv     string          `json:"pathEnv,omitempty"`
-	Role        string          `json:"role,omitempty"`
+	Role        string          `json:"role,omitempty" enum:"operator|node"`
 	Scopes      []string        `json:"scopes,omitempty"`
 	Device      *Device         `json:"device,omitempty"`
 	Auth        Auth            `json:"auth,omitzero"`
@@ -46,15 +40,15 @@ type Connect struct {
 	UserAgent   string          `json:"userAgent,omitempty"`
 }
 
-// Client is the program that connects.
+// Client is the program that connects. IDs and modes are the original's.
 type Client struct {
-	ID              string `json:"id"`
+	ID              string `json:"id" enum:"webchat-ui|clawdbot-control-ui|webchat|cli|gateway-client|clawdbot-macos|clawdbot-ios|clawdbot-android|node-host|test|fingerprint|clawdbot-probe"`
 	DisplayName     string `json:"displayName,omitempty"`
 	Version         string `json:"version"`
 	Platform        string `json:"platform"`
 	DeviceFamily    string `json:"deviceFamily,omitempty"`
 	ModelIdentifier string `json:"modelIdentifier,omitempty"`
-	Mode            string `json:"mode"`
+	Mode            string `json:"mode" enum:"webchat|cli|ui|backend|node|probe|test"`
 	InstanceID      string `json:"instanceId,omitempty"`
 }
 
@@ -67,77 +61,27 @@ type Auth struct {
 // Device proves that the client holds a device's key. Nonce is the
 // challenge's; without it the signature is of version 1.
 type Device struct {
-	ID        string `json:"id"`        // SHA-256 of the raw public key, in hex
-	PublicKey string `json:"publicKey"` // raw Ed25519 key, base64url
-	Signature string `json:"signature"` // base64url
-	SignedAt  int64  `json:"signedAt"`  // Unix milliseconds
+	ID        string `json:"id"`               // SHA-256 of the raw public key, in hex
+	PublicKey string `json:"publicKey"`        // raw Ed25519 key, base64url
+	Signature string `json:"signature"`        // base64url
+	SignedAt  int64  `json:"signedAt" min:"1"` // Unix milliseconds
 	Nonce     string `json:"nonce,omitempty"`
 }
 
-// clientIDs and clientModes are the original's, in its order.
-func clientIDs() []string {
-	return []string{
-		"webchat-ui", "clawdbot-control-ui", "webchat", "cli", "gateway-client", "clawdbot-macos",
-		"clawdbot-ios", "clawdbot-android", "node-host", "test", "fingerprint", "clawdbot-probe",
-	}
-}
-
-func clientModes() []string {
-	return []string{"webchat", "cli", "ui", "backend", "node", "probe", "test"}
-}
-
 // DecodeConnect reads and checks the params of a connect request. It returns
-// an *InvalidError naming the first thing that is wrong.
+// a *rpc.PathError naming the first thing that is wrong.
 func DecodeConnect(params []byte) (Connect, error) {
 	if len(params) == 0 {
-		return Connect{}, &InvalidError{"/params", "is required"}
+		return Connect{}, &rpc.PathError{Path: "/params", Rule: "is required"}
 	}
 	var c Connect
-	if err := decode(params, &c); err != nil {
-		return Connect{}, err
-	}
-	if err := c.validate(); err != nil {
+	if err := rpc.Decode(params, &c); err != nil {
 		return Connect{}, err
 	}
 	if c.Role == "" {
 		c.Role = RoleOperator
 	}
 	return c, nil
-}
-
-func (c *Connect) validate() error {
-	required := []struct{ path, value string }{
-		{"/client/id", c.Client.ID}, {"/client/version", c.Client.Version},
-		{"/client/platform", c.Client.Platform}, {"/client/mode", c.Client.Mode},
-	}
-	if d := c.Device; d != nil {
-		required = append(required, []struct{ path, value string }{
-			{"/device/id", d.ID}, {"/device/publicKey", d.PublicKey}, {"/device/signature", d.Signature},
-		}...)
-	}
-	for _, r := range required {
-		if r.value == "" {
-			return &InvalidError{r.path, "is required"}
-		}
-	}
-	switch {
-	case c.MinProtocol < 1:
-		return &InvalidError{"/minProtocol", "must be a whole number from 1"}
-	case c.MaxProtocol < 1:
-		return &InvalidError{"/maxProtocol", "must be a whole number from 1"}
-	case c.Device != nil && c.Device.SignedAt <= 0:
-		return &InvalidError{"/device/signedAt", "must be a time in Unix milliseconds"}
-	}
-	if err := oneOf("/client/id", c.Client.ID, clientIDs()); err != nil {
-		return err
-	}
-	if err := oneOf("/client/mode", c.Client.Mode, clientModes()); err != nil {
-		return err
-	}
-	if c.Role != "" {
-		return oneOf("/role", c.Role, []string{RoleOperator, RoleNode})
-	}
-	return nil
 }
 
 // SigningText is what a device signs: version 2 with the challenge's nonce,
@@ -164,6 +108,17 @@ type HelloOK struct {
 	Snapshot      Snapshot `json:"snapshot"`
 	CanvasHostURL string   `json:"canvasHostUrl,omitempty"`
 	Policy        Policy   `json:"policy"`
+
+	Auth *DeviceAuth `json:"auth,omitempty"` // only to a paired device that did not present the shared credential
+}
+
+// DeviceAuth is a device's token for a role. It is worth nothing without the
+// device's key.
+type DeviceAuth struct {
+	DeviceToken string   `json:"deviceToken"`
+	Role        string   `json:"role"`
+	Scopes      []string `json:"scopes"`
+	IssuedAtMs  int64    `json:"issuedAtMs"`
 }
 
 // TypeHelloOK is HelloOK's type.
@@ -193,8 +148,8 @@ type Policy struct {
 
 // Snapshot is the state at the moment of the connection.
 type Snapshot struct {
-	Presence        []Presence      `json:"presence"`
-	Health          Health          `json:"health"`
+	Presence        []msg.Presence  `json:"presence"`
+	Health          msg.Health      `json:"health"`
 	StateVersion    StateVersion    `json:"stateVersion"`
 	UptimeMs        int64           `json:"uptimeMs"`
 	Profile         string          `json:"profile"`

@@ -11,5 +11,5 @@
 // Shapes are those of the original, so that its clients work. Keys that only
 // this gateway sends are Server.Profile, Snapshot.Profile and those marked in
 // Health. Inbound frames are read strictly: an unknown or repeated key, another
-// case, a wrong type is an *InvalidError that names the place.
+// case, a wrong type is an *rpc.PathError that names the place.
 package frame

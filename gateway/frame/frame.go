@@ -2,13 +2,8 @@ package frame
 
 import (
 	"encoding/json"
-	"errors"
-	"fmt"
-	"reflect"
-	"strings"
 
-	jsonv2 "github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
+	"clawdbot/bus/rpc"
 )
 
 // Protocol is the only version that is spoken.
@@ -46,10 +41,10 @@ const (
 
 // Request asks for a method. Params is nil when there are none.
 type Request struct {
-	Type   string         `json:"type"`
-	ID     string         `json:"id"`
-	Method string         `json:"method"`
-	Params jsontext.Value `json:"params,omitempty"`
+	Type   string          `json:"type" enum:"req"`
+	ID     string          `json:"id"`
+	Method string          `json:"method"`
+	Params json.RawMessage `json:"params,omitempty"`
 }
 
 // Response answers a request.
@@ -88,37 +83,12 @@ type Error struct {
 
 func (e *Error) Error() string { return e.Message }
 
-// InvalidError says what is wrong with a frame, and where.
-type InvalidError struct {
-	Path string // JSON pointer; "" is the whole frame
-	Rule string
-}
-
-func (e *InvalidError) Error() string {
-	if e.Path == "" {
-		return e.Rule
-	}
-	return "at " + e.Path + ": " + e.Rule
-}
-
-// DecodeRequest reads a request frame. It returns an *InvalidError for
-// anything else; then the Request holds only the ID for the answer, InvalidID
-// when there is none to be read.
+// DecodeRequest reads a request frame. It returns a *rpc.PathError for anything
+// else; then the Request holds only the ID for the answer, InvalidID when there
+// is none to be read.
 func DecodeRequest(b []byte) (Request, error) {
 	var r Request
-	if err := decode(b, &r); err != nil {
-		return Request{ID: salvageID(b)}, err
-	}
-	var err error
-	switch {
-	case r.Type != TypeRequest:
-		err = &InvalidError{"/type", fmt.Sprintf("must be %q", TypeRequest)}
-	case r.ID == "":
-		err = &InvalidError{"/id", "must be a string that is not empty"}
-	case r.Method == "":
-		err = &InvalidError{"/method", "must be a string that is not empty"}
-	}
-	if err != nil {
+	if err := rpc.Decode(b, &r); err != nil {
 		return Request{ID: salvageID(b)}, err
 	}
 	return r, nil
@@ -134,51 +104,4 @@ func salvageID(b []byte) string {
 		return InvalidID
 	}
 	return id
-}
-
-// decode reads strict JSON into v and names the place of what does not fit.
-func decode(b []byte, v any) error {
-	err := jsonv2.Unmarshal(b, v, jsonv2.RejectUnknownMembers(true))
-	var semantic *jsonv2.SemanticError
-	var syntactic *jsontext.SyntacticError
-	switch {
-	case err == nil:
-		return nil
-	case errors.Is(err, jsonv2.ErrUnknownName) && errors.As(err, &semantic):
-		return &InvalidError{string(semantic.JSONPointer), "unknown key"}
-	case errors.Is(err, jsontext.ErrDuplicateName) && errors.As(err, &syntactic):
-		return &InvalidError{string(syntactic.JSONPointer), "repeated key"}
-	case errors.As(err, &semantic):
-		return &InvalidError{string(semantic.JSONPointer), "must be " + kindOf(semantic.GoType)}
-	case errors.As(err, &syntactic):
-		return &InvalidError{string(syntactic.JSONPointer), fmt.Sprintf("not JSON at byte %d", syntactic.ByteOffset)}
-	}
-	return &InvalidError{"", "not JSON"}
-}
-
-// kindOf names what a Go type wants in the words of JSON.
-func kindOf(t reflect.Type) string {
-	switch {
-	case t == nil:
-		return "another type"
-	case t.Kind() == reflect.String:
-		return "a string"
-	case t.Kind() == reflect.Bool:
-		return "true or false"
-	case t.Kind() == reflect.Slice:
-		return "an array"
-	case t.Kind() >= reflect.Int && t.Kind() <= reflect.Uint64:
-		return "a whole number"
-	}
-	return "an object"
-}
-
-// oneOf returns an error unless v is one of the words.
-func oneOf(path, v string, words []string) error {
-	for _, w := range words {
-		if v == w {
-			return nil
-		}
-	}
-	return &InvalidError{path, "must be one of " + strings.Join(words, ", ")}
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"clawdbot/bus/rpc"
 	"clawdbot/gateway/frame"
 )
 
@@ -21,8 +22,8 @@ func TestDecodeRequest(t *testing.T) {
 		{``, "invalid", "not JSON at byte 0"},
 		{`nonsense`, "invalid", "not JSON"},
 		{`[]`, "invalid", "must be an object"},
-		{`null`, "invalid", "at /type"},
-		{`{"type":"res","id":"7","method":"health"}`, "7", `at /type: must be "req"`},
+		{`null`, "invalid", "must be an object"},
+		{`{"type":"res","id":"7","method":"health"}`, "7", "at /type: must be one of req"},
 		{`{"type":"req","method":"health"}`, "invalid", "at /id"},
 		{`{"type":"req","id":"","method":"health"}`, "invalid", "at /id"},
 		{`{"type":"req","id":7,"method":"health"}`, "invalid", "at /id: must be a string"},
@@ -35,7 +36,7 @@ func TestDecodeRequest(t *testing.T) {
 		{"{\"type\":\"req\",\"id\":\"\xff\",\"method\":\"a\"}", "\uFFFD", "not JSON at byte"},
 	} {
 		r, err := frame.DecodeRequest([]byte(c.in))
-		var invalid *frame.InvalidError
+		var invalid *rpc.PathError
 		if !errors.As(err, &invalid) || !strings.Contains(err.Error(), c.says) || r.ID != c.id {
 			t.Errorf("%s: got id %q, %v; want %q, %q", c.in, r.ID, err, c.id, c.says)
 		}
@@ -85,7 +86,7 @@ func TestDecodeConnectNamesThePlace(t *testing.T) {
 	} {
 		in := strings.Replace(goodConnect, c.old, c.new, 1)
 		_, err := frame.DecodeConnect([]byte(in))
-		var invalid *frame.InvalidError
+		var invalid *rpc.PathError
 		if !errors.As(err, &invalid) || !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%s → %s: got %v, want %q", c.old, c.new, err, c.says)
 		}

@@ -13,6 +13,12 @@
 // A beat that says the same as the one before keeps its number only, and every
 // fortieth is kept whole.
 //
+// # Events that a client missed
+//
+// events.since reads the events among it again, as far as the caller's scopes
+// allow. Its answer is complete only when the recording reaches back far enough,
+// has no gap in between, and kept each payload whole, with nothing hidden in it.
+//
 // # What the bus pays
 //
 // Every kind of message has a credit for 100 ms. The server itself ends the

@@ -30,6 +30,9 @@ const (
 	secretsEvery = time.Second
 )
 
+// proves is the note that stands for no gap.
+const proves = "nothing is missing: the recorder proves that it can write"
+
 // begin notes that the recording begins.
 func (s *Server) begin() {
 	s.note(s.cfg.Subjects.All(), "the recording begins: what came between the entry before this one and now is missing")
@@ -48,7 +51,7 @@ func (s *Server) end(why string) {
 func (s *Server) answer(a ask) error {
 	s.collect()
 	if a.prove && len(s.batch) == 0 && s.newest.Equal(s.proven) {
-		s.note(s.cfg.Subjects.All(), "nothing is missing: the recorder proves that it can write")
+		s.note(s.cfg.Subjects.All(), proves)
 	}
 	s.write()
 	if !a.prove || s.failed != nil {
@@ -230,9 +233,13 @@ func (s *Server) refill(t *tap) {
 		s.note(t.pattern, fmt.Sprintf("from here on messages are missing, nobody knows how many: more came than the %d in %s that are kept", t.limit, window))
 		s.mu.Lock()
 		s.count.gaps++
+		s.count.flooded++
 		s.mu.Unlock()
 	case !short && t.lossy:
 		s.note(t.pattern, "from here on no message is missing")
+		s.mu.Lock()
+		s.count.flooded--
+		s.mu.Unlock()
 	}
 	if t.lossy = short; short {
 		s.arm() // to find the flood's end

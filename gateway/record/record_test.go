@@ -97,9 +97,9 @@ func (r *rig) call(method string, in, out any) error {
 	return bus.Call(ctx, r.nc, subj, in, out)
 }
 
-func (r *rig) stats() Stats {
+func (r *rig) stats() msg.RecordStats {
 	r.Helper()
-	var st Stats
+	var st msg.RecordStats
 	if err := r.call("record.stats", nil, &st); err != nil {
 		r.Fatal(err)
 	}

@@ -1,49 +1,19 @@
 package record
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
+	"strings"
 	"time"
 
 	"clawdbot/bus"
+	"clawdbot/bus/msg"
 	"clawdbot/profile/tape"
 )
-
-// Query is asked of rpc.record.show and rpc.record.export.
-type Query struct {
-	LastMs  int64     `json:"lastMs,omitempty"`  // how far back; 0 means 10 min for show, everything for export
-	Subject string    `json:"subject,omitempty"` // in.> or clawdbot.main.in.>; "" means all
-	Limit   int       `json:"limit,omitempty"`   // of show: entries, the newest; 0 means 500
-	After   time.Time `json:"after,omitzero"`    // of export: the Next of the page before
-	Bodies  bool      `json:"bodies,omitempty"`  // with what people wrote
-}
-
-// Shown is the answer of rpc.record.show.
-type Shown struct {
-	Entries   []json.RawMessage `json:"entries"` // tape.Entry, the oldest first
-	Truncated bool              `json:"truncated"`
-}
-
-// Page is the answer of rpc.record.export: the whole recording, in pages that
-// the bus takes. Asking with After until Next is zero gives it all.
-type Page struct {
-	Header  tape.Header       `json:"header"`
-	Entries []json.RawMessage `json:"entries"` // tape.Entry, the oldest first
-	Next    time.Time         `json:"next,omitzero"`
-}
-
-// Stats is the answer of rpc.record.stats. Times are Unix milliseconds.
-type Stats struct {
-	Since    int64            `json:"since"` // of the oldest file; 0 for an empty recording
-	Files    int              `json:"files"`
-	Bytes    int64            `json:"bytes"`
-	Messages map[string]int64 `json:"messages"` // by kind, since the recorder began
-	Gaps     int64            `json:"gaps"`     // floods of which only a part was recorded
-	Lost     int64            `json:"lost"`     // entries that the disk refused
-}
 
 const (
 	showLast  = 10 * time.Minute
@@ -54,9 +24,10 @@ const (
 func (s *Server) serve() (err error) {
 	var endpoints []bus.Endpoint
 	for _, e := range []bus.Endpoint{
-		{Name: "show", Handle: s.show}, {Name: "export", Handle: s.export}, {Name: "stats", Handle: s.stats},
+		{Name: "record-show", Handle: s.show}, {Name: "record-export", Handle: s.export}, {Name: "record-stats", Handle: s.stats},
+		{Name: "events-since", Handle: s.eventsSince},
 	} {
-		if e.Subject, err = s.cfg.Subjects.RPC(name + "." + e.Name); err != nil {
+		if e.Subject, err = s.cfg.Subjects.RPC(strings.ReplaceAll(e.Name, "-", ".")); err != nil {
 			return err
 		}
 		endpoints, s.own = append(endpoints, e), append(s.own, e.Subject)
@@ -92,46 +63,42 @@ func (s *Server) probe(ctx context.Context) (did string, err error) {
 	return "wrote an entry and read it back", s.flush(ctx, true)
 }
 
-// choose reads a request and what entries it wants.
-func (s *Server) choose(req *bus.Request) (q Query, entries tape.Query, err error) {
-	if err := req.Decode(&q); err != nil {
-		return q, entries, err
+// choose says what entries a request wants, which are written now.
+func (s *Server) choose(ctx context.Context, lastMs int64, subj string) (chosen tape.Query, err error) {
+	if lastMs < 0 {
+		return chosen, bus.Errorf(bus.CodeInvalidRequest, "lastMs must not be negative")
 	}
-	if q.LastMs < 0 || q.Limit < 0 {
-		return q, entries, bus.Errorf(bus.CodeInvalidRequest, "lastMs and limit must not be negative")
+	if chosen.Subject, err = tape.Pattern(s.cfg.Subjects, subj); err != nil {
+		return chosen, bus.Errorf(bus.CodeInvalidRequest, "subject: %v", err)
 	}
-	if entries.Subject, err = tape.Pattern(s.cfg.Subjects, q.Subject); err != nil {
-		return q, entries, bus.Errorf(bus.CodeInvalidRequest, "subject: %v", err)
+	if lastMs > 0 {
+		chosen.Since = time.Now().Add(-time.Duration(lastMs) * time.Millisecond)
 	}
-	if q.LastMs > 0 {
-		entries.Since = time.Now().Add(-time.Duration(q.LastMs) * time.Millisecond)
-	}
-	return q, entries, nil
+	return chosen, s.flush(ctx, false)
 }
 
 // room is how many bytes of entries fit into one reply.
 func (s *Server) room() int { return int(s.nc.MaxPayload()) * 3 / 4 }
 
 func (s *Server) show(ctx context.Context, req *bus.Request) (any, error) {
-	q, chosen, err := s.choose(req)
-	if err == nil {
-		err = s.flush(ctx, false)
+	var q msg.RecordQuery
+	if err := req.Decode(&q); err != nil {
+		return nil, err
 	}
+	if q.Limit < 0 {
+		return nil, bus.Errorf(bus.CodeInvalidRequest, "limit must not be negative")
+	}
+	q.Limit = cmp.Or(q.Limit, showLimit)
+	chosen, err := s.choose(ctx, cmp.Or(q.LastMs, showLast.Milliseconds()), q.Subject)
 	if err != nil {
 		return nil, err
 	}
-	if q.Limit == 0 {
-		q.Limit = showLimit
-	}
-	if q.LastMs == 0 {
-		chosen.Since = time.Now().Add(-showLast)
-	}
-	shown, size := Shown{Entries: []json.RawMessage{}}, 0
+	shown, size := msg.RecordShown{Entries: []json.RawMessage{}}, 0
 	for e, err := range chosen.Of(s.ring.Since(chosen.Since)) {
 		if err = errors.Join(err, ctx.Err()); err != nil {
 			return nil, err
 		}
-		line, err := q.render(e)
+		line, err := render(e, q.Bodies)
 		if err != nil {
 			return nil, err
 		}
@@ -145,18 +112,19 @@ func (s *Server) show(ctx context.Context, req *bus.Request) (any, error) {
 }
 
 func (s *Server) export(ctx context.Context, req *bus.Request) (any, error) {
-	q, chosen, err := s.choose(req)
-	if err == nil {
-		err = s.flush(ctx, false)
+	var q msg.RecordExport
+	if err := req.Decode(&q); err != nil {
+		return nil, err
 	}
+	chosen, err := s.choose(ctx, q.LastMs, q.Subject)
 	if err != nil {
 		return nil, err
 	}
 	if q.After.After(chosen.Since) {
 		chosen.Since = q.After.Add(time.Microsecond)
 	}
-	page, size := Page{Entries: []json.RawMessage{}}, 0
-	page.Header = tape.Header{
+	page, size := msg.RecordPage{Entries: []json.RawMessage{}}, 0
+	page.Header = msg.RecordHeader{
 		Format: tape.Format, Version: s.cfg.Version, Profile: s.cfg.Subjects.Profile(), From: chosen.Since, To: time.Now().UTC(),
 		Subject: chosen.Subject, Redacted: true, Bodies: q.Bodies,
 	}
@@ -165,7 +133,7 @@ func (s *Server) export(ctx context.Context, req *bus.Request) (any, error) {
 		if err = errors.Join(err, ctx.Err()); err != nil {
 			return nil, err
 		}
-		line, err := q.render(e)
+		line, err := render(e, q.Bodies)
 		if err != nil {
 			return nil, err
 		}
@@ -178,8 +146,9 @@ func (s *Server) export(ctx context.Context, req *bus.Request) (any, error) {
 	return page, nil
 }
 
-func (q Query) render(e tape.Entry) (json.RawMessage, error) {
-	if !q.Bodies {
+// render is an entry as it is told, with what people wrote or without.
+func render(e tape.Entry, bodies bool) (json.RawMessage, error) {
+	if !bodies {
 		e = e.Closed()
 	}
 	return json.Marshal(e)
@@ -195,7 +164,7 @@ func (s *Server) stats(ctx context.Context, _ *bus.Request) (any, error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	st := Stats{Files: use.Files, Bytes: use.Bytes, Messages: maps.Clone(s.count.kinds), Gaps: s.count.gaps, Lost: s.count.lost}
+	st := msg.RecordStats{Files: use.Files, Bytes: use.Bytes, Messages: maps.Clone(s.count.kinds), Gaps: s.count.gaps, Lost: s.count.lost}
 	if use.Files > 0 {
 		st.Since = use.Since.UnixMilli()
 	}

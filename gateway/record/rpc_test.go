@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"clawdbot/bus"
+	"clawdbot/bus/msg"
 	"clawdbot/profile/tape"
 )
 
@@ -19,20 +20,20 @@ func TestShowLeavesBodiesOutUnlessAsked(t *testing.T) {
 	r.publish("clawdbot.main.in.cli", `{"text":"dear diary"}`)
 	r.publish("clawdbot.main.log.warn", `{"msg":"careful"}`)
 	for _, c := range []struct {
-		query  Query
+		query  msg.RecordQuery
 		diary  bool
 		want   string
 		absent string
 	}{
-		{Query{}, false, "careful", ""},
-		{Query{Bodies: true}, true, "careful", ""},
-		{Query{Subject: "in.>", Bodies: true}, true, "dear diary", "careful"},
-		{Query{Subject: "clawdbot.main.log.*"}, false, "careful", "in.cli"},
-		{Query{Subject: "*.cli", Limit: 1}, false, "in.cli", "diary"},
-		{Query{Subject: "log.*", Limit: 1}, false, "careful", "begins"},
-		{Query{LastMs: 60_000}, false, "careful", ""},
+		{msg.RecordQuery{}, false, "careful", ""},
+		{msg.RecordQuery{Bodies: true}, true, "careful", ""},
+		{msg.RecordQuery{Subject: "in.>", Bodies: true}, true, "dear diary", "careful"},
+		{msg.RecordQuery{Subject: "clawdbot.main.log.*"}, false, "careful", "in.cli"},
+		{msg.RecordQuery{Subject: "*.cli", Limit: 1}, false, "in.cli", "diary"},
+		{msg.RecordQuery{Subject: "log.*", Limit: 1}, false, "careful", "begins"},
+		{msg.RecordQuery{LastMs: 60_000}, false, "careful", ""},
 	} {
-		var got Shown
+		var got msg.RecordShown
 		if err := r.call("record.show", c.query, &got); err != nil {
 			t.Fatal(err)
 		}
@@ -44,7 +45,7 @@ func TestShowLeavesBodiesOutUnlessAsked(t *testing.T) {
 			t.Errorf("%+v: truncated %t", c.query, got.Truncated)
 		}
 	}
-	for _, bad := range []Query{{Subject: "in. x"}, {LastMs: -1}, {Limit: -1}} {
+	for _, bad := range []msg.RecordQuery{{Subject: "in. x"}, {LastMs: -1}, {Limit: -1}} {
 		var refused *bus.Error
 		if err := r.call("record.show", bad, nil); !errors.As(err, &refused) || refused.Code != bus.CodeInvalidRequest {
 			t.Errorf("%+v: %v", bad, err)
@@ -72,8 +73,8 @@ func TestExportGivesAllInPages(t *testing.T) {
 	}
 	var got []int
 	pages := 0
-	for q := (Query{Subject: "event.chat", Bodies: true}); ; pages++ {
-		var page Page
+	for q := (msg.RecordExport{Subject: "event.chat", Bodies: true}); ; pages++ {
+		var page msg.RecordPage
 		if err := r.call("record.export", q, &page); err != nil {
 			t.Fatal(err)
 		}

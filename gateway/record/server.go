@@ -73,11 +73,13 @@ type Server struct {
 	armed    bool
 }
 
-// counts are what record.stats tells of this life of the recorder.
+// counts are what is told of this life of the recorder.
 type counts struct {
 	kinds map[string]int64 // messages by kind
 	gaps  int64
 	lost  int64
+
+	flooded int // taps that miss messages now
 }
 
 // ask wants the loop to write what waits.
