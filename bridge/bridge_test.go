@@ -16,7 +16,6 @@ import (
 
 	"go.uber.org/goleak"
 
-	"clawdbot/bus"
 	"clawdbot/bus/bustest"
 	"clawdbot/bus/msg"
 )
@@ -334,46 +333,6 @@ func eventually(t *testing.T, what string, ok func() bool) {
 			t.Fatalf("not in 10 s: %s", what)
 		}
 		time.Sleep(5 * time.Millisecond)
-	}
-}
-
-func TestBus(t *testing.T) {
-	s, b := start(t, Limits{})
-	nc := b.Conn(t)
-	call := func(method, params string) (string, error) {
-		subj, err := b.Subjects.RPC(method)
-		if err != nil {
-			t.Fatal(err)
-		}
-		raw, err := bus.CallRaw(t.Context(), nc, subj, []byte(params))
-		return string(raw), err
-	}
-	if got, err := call("node.list", ""); err != nil || !strings.HasSuffix(got, `"nodes":[]}`) {
-		t.Errorf("node.list: %s, %v", got, err)
-	}
-	if got, err := call("node.pair.list", "{}"); err != nil || got != `{"pending":[],"paired":[]}` {
-		t.Errorf("node.pair.list: %s, %v", got, err)
-	}
-	for params, want := range map[string]string{
-		`{"nodeId":"phone","command":"canvas.present","idempotencyKey":"k"}`:                "UNAVAILABLE node not connected",
-		`{"command":"canvas.present","idempotencyKey":"k"}`:                                 "INVALID_REQUEST nodeId: missing",
-		`{"nodeId":">","command":"canvas.present","idempotencyKey":"k"}`:                    `INVALID_REQUEST nodeId: ">" is not`,
-		`{"nodeId":"phone","idempotencyKey":"k"}`:                                           "INVALID_REQUEST command: missing",
-		`{"nodeId":"phone","command":"canvas.present"}`:                                     "INVALID_REQUEST idempotencyKey: missing",
-		`{"nodeId":"phone","command":"canvas.present","idempotencyKey":"k","timeoutMs":-1}`: "INVALID_REQUEST timeoutMs:",
-		`[`: "INVALID_REQUEST not JSON",
-	} {
-		_, err := call("node.invoke", params)
-		e, ok := errors.AsType[*bus.Error](err)
-		if !ok || !strings.HasPrefix(e.Code+" "+e.Message, want) {
-			t.Errorf("node.invoke %s: got %v, want %s", params, err, want)
-		}
-		if ok && e.Code == bus.CodeUnavailable && e.Details["code"] != "NOT_CONNECTED" {
-			t.Errorf("details: %v", e.Details)
-		}
-	}
-	if s.Name() != "bridge" {
-		t.Error(s.Name())
 	}
 }
 

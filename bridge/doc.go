@@ -39,7 +39,7 @@
 //
 // # On the bus
 //
-// The micro service "bridge" answers rpc.node.list, rpc.node.pair.list and
-// rpc.node.invoke. No node can be paired yet, so none is listed and none is
-// connected.
+// The micro service "bridge" serves its probe. The methods node.* are the
+// gateway's, which asks on node.<nodeId>.invoke whoever has a node's connection;
+// no node can be connected here yet.
 package bridge

@@ -14,7 +14,7 @@ import (
 // must refuse, and each Chromium that we started for its version. A browser of
 // others is theirs to care for.
 func (s *Server) probe(ctx context.Context) (string, error) {
-	resp, err := gate.NewSelf(s.Addr()).Get(ctx, "/")
+	resp, err := gate.NewSelf(s.Addr(), "").Get(ctx, "/")
 	if err != nil {
 		return "", fmt.Errorf("HTTP on %s: %w", s.Addr(), err)
 	}

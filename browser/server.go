@@ -109,6 +109,11 @@ func (s *Server) serveBus() error {
 		}
 		endpoints = append(endpoints, bus.Endpoint{Name: v.name, Subject: subj, Handle: s.overBus(v)})
 	}
+	requests, err := s.cfg.Subjects.RPC("browser.request")
+	if err != nil {
+		return err
+	}
+	endpoints = append(endpoints, bus.Endpoint{Name: "request", Subject: requests, Handle: s.request})
 	s.svc, err = bus.Serve(bus.ServiceConfig{
 		Name: name, Version: s.cfg.Version, Description: "browser control",
 		Profile: s.cfg.Subjects.Profile(), Conn: s.nc, Endpoints: endpoints, Probe: s.probe,
@@ -127,7 +132,7 @@ func (s *Server) Addr() net.Addr { return s.cfg.Listener.Addr() }
 func (s *Server) Run(ctx context.Context) error {
 	defer s.nc.Close() // after the service's Stop, nothing is left to drain
 	web := &http.Server{
-		Handler: s.handler(), ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 20 * time.Second, IdleTimeout: 2 * time.Minute,
+		Handler: s.cfg.Gate.Wrap(s.routes()), ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 20 * time.Second, IdleTimeout: 2 * time.Minute,
 		ErrorLog: slog.NewLogLogger(s.cfg.Log.Handler(), slog.LevelDebug),
 	}
 	stopped := make(chan error, 1)

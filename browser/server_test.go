@@ -140,6 +140,10 @@ func testTabs(t *testing.T, s *site) {
 
 // testBus compares every verb's answers on both sides.
 func testBus(t *testing.T, s *site) {
+	requests, err := s.bus.Subjects.RPC("browser.request")
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, c := range []struct{ verb, method, path, body string }{
 		{"status", "GET", "/", ""},
 		{"start", "POST", "/start", `{"profile":"clawd"}`},
@@ -151,26 +155,23 @@ func testBus(t *testing.T, s *site) {
 		{"focus", "POST", "/tabs/focus", `{"targetId":"nosuch"}`},
 		{"close", "DELETE", "/tabs/nosuch", `{"targetId":"nosuch"}`},
 	} {
-		var overHTTP, overBus map[string]any
+		var overHTTP map[string]any
 		status := s.do(t, c.method, c.path, c.body, &overHTTP)
 		subj, err := s.bus.Subjects.Browser(c.verb)
 		if err != nil {
 			t.Fatal(err)
 		}
-		reply, err := bus.CallRaw(t.Context(), s.nc, subj, []byte(c.body))
-		if status == http.StatusOK {
-			if err != nil {
-				t.Errorf("%s: %v", c.verb, err)
-				continue
-			}
-			if err := json.Unmarshal(reply, &overBus); err != nil || !reflect.DeepEqual(overBus, overHTTP) {
-				t.Errorf("%s: bus %v, HTTP %v (%v)", c.verb, overBus, overHTTP, err)
-			}
-			continue
+		s.sameOnBus(t, subj, []byte(c.body), status, overHTTP)
+		asked, err := json.Marshal(msg.BrowserRequest{Method: c.method, Path: c.path, Body: []byte(c.body)})
+		if err != nil {
+			t.Fatal(err)
 		}
-		var e *bus.Error
-		if !errors.As(err, &e) || e.Code != bus.CodeInvalidRequest || e.Message != overHTTP["error"] || e.Details["status"] != float64(status) {
-			t.Errorf("%s %s: bus %#v, HTTP %d %v", c.verb, c.body, err, status, overHTTP)
+		s.sameOnBus(t, requests, asked, status, overHTTP)
+	}
+	var e *bus.Error
+	for _, q := range []msg.BrowserRequest{{Method: "GET", Path: "/nosuch"}, {Method: "GET", Path: "tabs"}, {Method: "G T", Path: "/"}} {
+		if err := bus.Call(t.Context(), s.nc, requests, q, nil); !errors.As(err, &e) || e.Code != bus.CodeInvalidRequest {
+			t.Errorf("%+v: %v", q, err)
 		}
 	}
 	var opened Opened
@@ -182,6 +183,23 @@ func testBus(t *testing.T, s *site) {
 		if err := s.onBus(t, verb, TargetRequest{TargetID: opened.TargetID}, &done); err != nil || !done.OK || done.GatewayProfile != "main" {
 			t.Errorf("%s: %+v, %v", verb, done, err)
 		}
+	}
+}
+
+// sameOnBus wants what HTTP answered.
+func (s *site) sameOnBus(t *testing.T, subj string, body []byte, status int, overHTTP map[string]any) {
+	t.Helper()
+	reply, err := bus.CallRaw(t.Context(), s.nc, subj, body)
+	if status == http.StatusOK {
+		var overBus map[string]any
+		if err != nil || json.Unmarshal(reply, &overBus) != nil || !reflect.DeepEqual(overBus, overHTTP) {
+			t.Errorf("%s %s: bus %v, HTTP %v (%v)", subj, body, overBus, overHTTP, err)
+		}
+		return
+	}
+	var e *bus.Error
+	if !errors.As(err, &e) || e.Code != bus.CodeInvalidRequest || e.Message != overHTTP["error"] || e.Details["status"] != float64(status) {
+		t.Errorf("%s %s: bus %#v, HTTP %d %v", subj, body, err, status, overHTTP)
 	}
 }
 

@@ -67,8 +67,8 @@ func (s *Server) call(ctx context.Context, v verb, a args) (answer, error) {
 	return out, nil
 }
 
-// handler is all of HTTP, the gate before everything.
-func (s *Server) handler() http.Handler {
+// routes are all of HTTP, behind the gate.
+func (s *Server) routes() http.Handler {
 	mux := http.NewServeMux()
 	for _, v := range s.verbs() {
 		mux.HandleFunc(v.route, s.overHTTP(v))
@@ -76,7 +76,7 @@ func (s *Server) handler() http.Handler {
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		s.respondError(w, failf(http.StatusNotFound, "no such route: %s %s", r.Method, r.URL.Path))
 	})
-	return s.cfg.Gate.Wrap(mux)
+	return mux
 }
 
 func (s *Server) overHTTP(v verb) http.HandlerFunc {

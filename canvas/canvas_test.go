@@ -22,6 +22,7 @@ import (
 
 	"clawdbot/bus"
 	"clawdbot/bus/bustest"
+	"clawdbot/bus/msg"
 	"clawdbot/profile/gate"
 )
 
@@ -168,12 +169,12 @@ func TestMethods(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	var st, same Status
+	var st, same msg.CanvasStatus
 	ask("canvas.status", "", &st)
 	if err := h.call("status", "", &same); err != nil || st != same || st.Root != h.root {
 		t.Errorf("%+v, on the bus %+v, %v", st, same, err)
 	}
-	var l Link
+	var l msg.CanvasLink
 	ask("canvas.url", `{"path":"a.html"}`, &l)
 	if !strings.Contains(l.URL, capPath) || !strings.HasSuffix(l.URL, "/a.html") {
 		t.Errorf("%+v", l)
@@ -182,7 +183,7 @@ func TestMethods(t *testing.T) {
 
 func (h *host) link(params string) string {
 	h.Helper()
-	var l Link
+	var l msg.CanvasLink
 	if err := h.call("url", params, &l); err != nil {
 		h.Fatal(err)
 	}
@@ -360,7 +361,7 @@ func TestCapabilityURL(t *testing.T) {
 	if path, body := fetch(h.link(`{"path":"/sub/page.html"}`)); path != filesPath+"sub/page.html" || !strings.HasSuffix(body, "<p>page") {
 		t.Errorf("link: got %s %q", path, body)
 	}
-	var st Status
+	var st msg.CanvasStatus
 	if err := h.call("status", "", &st); err != nil {
 		t.Fatal(err)
 	}
@@ -379,7 +380,7 @@ func TestCapabilityURL(t *testing.T) {
 		}
 	}
 	for _, params := range []string{`{"path":"../x"}`, `{"path":".env"}`, `{"path":"a\\b"}`, `{"path":5}`, `[`} {
-		err := h.call("url", params, &Link{})
+		err := h.call("url", params, &msg.CanvasLink{})
 		if e, ok := errors.AsType[*bus.Error](err); !ok || e.Code != bus.CodeInvalidRequest {
 			t.Errorf("%s: got %v", params, err)
 		}

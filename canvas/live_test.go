@@ -16,6 +16,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"clawdbot/bus"
+	"clawdbot/bus/msg"
 )
 
 // page opens a page's socket, as the script does.
@@ -229,7 +230,7 @@ func TestSocketRefused(t *testing.T) {
 	if got := h.get(socketPath, append(upgrade, bearer)...); got.StatusCode != 503 || !strings.Contains(got.body, "too many canvas pages") {
 		t.Errorf("past the cap: got %d %q", got.StatusCode, got.body)
 	}
-	var st Status
+	var st msg.CanvasStatus
 	if err := h.call("status", "", &st); err != nil || st.Pages != maxPages {
 		t.Errorf("status %+v, %v", st, err)
 	}
@@ -246,7 +247,7 @@ func TestRunEndsWithOpenPages(t *testing.T) {
 	if _, _, err := c.Read(t.Context()); err == nil {
 		t.Error("the page's socket is open")
 	}
-	var none Status
+	var none msg.CanvasStatus
 	if e, ok := errors.AsType[*bus.Error](h.call("status", "", &none)); !ok || e.Code != bus.CodeUnavailable {
 		t.Errorf("the service is still on the bus: %v", e)
 	}

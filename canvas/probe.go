@@ -26,7 +26,7 @@ func serveProbe(w http.ResponseWriter) {
 // probe does what a browser does with a capability URL: it exchanges it for a
 // cookie, and gets a file with that.
 func (s *Server) probe(ctx context.Context) (string, error) {
-	self := gate.NewSelf(s.Addr())
+	self := gate.NewSelf(s.Addr(), "")
 	pass, _ := s.passes.issue(capability)
 	resp, err := self.Get(ctx, capPath+pass+"/"+probeFile)
 	if err != nil {

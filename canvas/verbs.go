@@ -8,26 +8,8 @@ import (
 	"strings"
 
 	"clawdbot/bus"
+	"clawdbot/bus/msg"
 )
-
-// Status is the answer of canvas.status.
-type Status struct {
-	URL        string `json:"url"` // needs the token or a cookie; canvas.url returns one that does not
-	Root       string `json:"root"`
-	LiveReload bool   `json:"liveReload"`
-	Pages      int    `json:"pages"` // open sockets
-}
-
-// Link is the answer of canvas.url {path?}: a URL that lets a browser in.
-type Link struct {
-	URL         string `json:"url"`
-	ExpiresAtMs int64  `json:"expiresAtMs"`
-}
-
-// LinkRequest is what canvas.url takes.
-type LinkRequest struct {
-	Path string `json:"path"` // in the root; "" is its index.html
-}
 
 // serveBus puts the health and the micro service on the bus: each verb, and the
 // method of the gateway's clients that is the same.
@@ -58,11 +40,11 @@ func (s *Server) serveBus(version string) (err error) {
 }
 
 func (s *Server) status(context.Context, *bus.Request) (any, error) {
-	return Status{URL: s.url(filesPath), Root: s.root, LiveReload: s.live, Pages: s.pages.count()}, nil
+	return msg.CanvasStatus{URL: s.url(filesPath), Root: s.root, LiveReload: s.live, Pages: s.pages.count()}, nil
 }
 
 func (s *Server) link(_ context.Context, req *bus.Request) (any, error) {
-	var p LinkRequest
+	var p msg.CanvasQuery
 	if err := req.Decode(&p); err != nil {
 		return nil, err
 	}
@@ -71,7 +53,7 @@ func (s *Server) link(_ context.Context, req *bus.Request) (any, error) {
 		return nil, bus.Errorf(bus.CodeInvalidRequest, "path: %.200q is not a path in the canvas", p.Path)
 	}
 	pass, end := s.passes.issue(capability)
-	return Link{URL: s.url(capPath + pass + "/" + file), ExpiresAtMs: end.UnixMilli()}, nil
+	return msg.CanvasLink{URL: s.url(capPath + pass + "/" + file), ExpiresAtMs: end.UnixMilli()}, nil
 }
 
 // url returns the path's address for a browser on this host.
