@@ -126,7 +126,7 @@ func (a *app) runGrant(ctx context.Context, u bus.User, asJSON bool) error {
 	if err != nil {
 		return err
 	}
-	p, g, err := ask[msg.BusGrant](ctx, a, "bus.grant", u)
+	p, g, err := ask[msg.BusGrant](ctx, a, "bus.grant", msg.BusUser{Name: u.Name, Publish: u.Publish, Subscribe: u.Subscribe})
 	if err != nil {
 		return err
 	}
@@ -155,7 +155,7 @@ func newBusRevokeCmd(a *app, asJSON *bool) *cobra.Command {
 	return &cobra.Command{
 		Use: "revoke NAME", Short: "Take a granted user back; its connections end", Args: takes("NAME"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			p, answer, err := ask[json.RawMessage](cmd.Context(), a, "bus.revoke", bus.User{Name: args[0]})
+			p, answer, err := ask[json.RawMessage](cmd.Context(), a, "bus.revoke", msg.BusRevoke{Name: args[0]})
 			switch {
 			case err != nil:
 				return a.failed(err, *asJSON)

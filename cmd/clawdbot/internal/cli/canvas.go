@@ -8,7 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"clawdbot/canvas"
+	"clawdbot/bus/msg"
 )
 
 func newCanvasCmd(a *app) *cobra.Command {
@@ -42,7 +42,7 @@ index.html. Whoever has the address can see the pages.`,
 }
 
 func (a *app) runCanvasURL(ctx context.Context, path string, asJSON bool) error {
-	_, l, err := ask[canvas.Link](ctx, a, "canvas.url", canvas.LinkRequest{Path: path})
+	_, l, err := ask[msg.CanvasLink](ctx, a, "canvas.url", msg.CanvasQuery{Path: path})
 	if isRefused(err) && strings.HasPrefix(err.Error(), "path: ") { // else the canvas is off
 		return &exitError{exitUsage, err, ""}
 	}
@@ -58,7 +58,7 @@ func (a *app) runCanvasURL(ctx context.Context, path string, asJSON bool) error 
 }
 
 func (a *app) runCanvasStatus(ctx context.Context, asJSON bool) error {
-	p, s, err := ask[canvas.Status](ctx, a, "canvas.status", nil)
+	p, s, err := ask[msg.CanvasStatus](ctx, a, "canvas.status", nil)
 	if err != nil {
 		return err
 	}

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"clawdbot/canvas"
+	"clawdbot/bus/msg"
 )
 
 // TestCanvas opens a page with nothing but the address that canvas url prints.
@@ -24,7 +24,7 @@ func TestCanvas(t *testing.T) {
 	on("url").wants(3, "", "the gateway of profile main does not run")
 	on("status", "--json").wants(3, `"error": "the gateway of profile main does not run"`, "")
 	h.gateway(p, 0)
-	var st canvas.Status
+	var st msg.CanvasStatus
 	on("status", "--json").wants(0, "", "").into(&st)
 	on("status").wants(0, "Canvas of profile main: "+st.URL, "")
 	if err := os.WriteFile(filepath.Join(st.Root, "a.html"), []byte("<p>hello"), 0o600); err != nil {
@@ -43,7 +43,7 @@ func TestCanvas(t *testing.T) {
 	if body, err := io.ReadAll(resp.Body); err != nil || !strings.Contains(string(body), "<p>hello") {
 		t.Errorf("%s: %s, %v", resp.Status, body, err)
 	}
-	var l canvas.Link
+	var l msg.CanvasLink
 	on("url", "--json").wants(0, "", "").into(&l)
 	if l.ExpiresAtMs < time.Now().UnixMilli() {
 		t.Errorf("%+v", l)

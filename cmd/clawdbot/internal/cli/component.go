@@ -39,6 +39,7 @@ alone; the others go on. restart does the same by hand.`,
 		},
 	)
 	cmd.PersistentFlags().BoolVar(&asJSON, "json", false, "print the result as JSON")
+	a.reach.registerTimed(cmd.PersistentFlags())
 	return cmd
 }
 
@@ -87,10 +88,7 @@ const componentTime = 30 * time.Second
 func (a *app) runComponentRestart(ctx context.Context, name string, asJSON bool) error {
 	ctx, cancel := context.WithTimeout(ctx, componentTime)
 	defer cancel()
-	p, answer, err := ask[struct {
-		Restarted  string `json:"restarted,omitempty"`
-		Restarting string `json:"restarting,omitempty"` // it is what answers, so its new life is not there yet
-	}](ctx, a, "component.restart", msg.Component{Name: name})
+	p, answer, err := ask[msg.ComponentRestarted](ctx, a, "component.restart", msg.ComponentRestart{Name: name})
 	if err != nil {
 		return componentHelp(p, name, err)
 	}

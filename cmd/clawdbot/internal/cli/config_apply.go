@@ -59,6 +59,7 @@ type rawParams struct {
 	Raw         string `json:"raw"`
 	BaseHash    string `json:"baseHash,omitempty"`    // of the config file as it was looked at
 	ProbationMs int64  `json:"probationMs,omitempty"` // 0 is the gateway's own
+	Try         bool   `json:"try,omitempty"`         // the file is written once it is good
 }
 
 // applied is config apply --json, once the gateway took the config.
@@ -90,15 +91,15 @@ func (a *app) runConfigApply(ctx context.Context, o applyOptions, asJSON bool) e
 		return err
 	}
 	var plan planAnswer
-	if err := a.call(ctx, p, "config.plan", rawParams{Raw: string(text)}, &plan); err != nil {
+	if err := a.callOwn(ctx, p, "config.plan", rawParams{Raw: string(text)}, &plan); err != nil {
 		return err
 	}
 	if plan.nameFile(p.ConfigPath, file); !plan.Valid {
 		return a.showPlan(plan, file, asJSON)
 	}
 	result := applied{File: p.ConfigPath}
-	params := rawParams{Raw: string(text), BaseHash: now.Hash, ProbationMs: o.Probation.Milliseconds()}
-	if err := a.call(ctx, p, "config.apply", params, &result); err != nil {
+	params := rawParams{Raw: string(text), BaseHash: now.Hash, Try: true, ProbationMs: o.Probation.Milliseconds()}
+	if err := a.callOwn(ctx, p, "config.apply", params, &result); err != nil {
 		return applyRefused(p, err)
 	}
 	a.progress("generation %d is on probation for %s; the gateway %s",
@@ -172,7 +173,7 @@ func (a *app) awaitVerdict(ctx context.Context, p profile.Profile, r applied) (g
 	defer cancel()
 	for {
 		var answer generationsAnswer
-		err := a.call(limit, p, "config.generations", nil, &answer)
+		err := a.callOwn(limit, p, "generations.list", nil, &answer)
 		if row, ok := outcome(answer.Generations, r.Generation); ok {
 			return row, nil
 		}

@@ -43,7 +43,7 @@ type generationRow struct {
 	Running bool           `json:"running"`
 }
 
-// generationsAnswer is what the method config.generations returns.
+// generationsAnswer is what the method generations.list returns.
 type generationsAnswer struct {
 	Generations []generationRow `json:"generations"`
 	Running     uint64          `json:"running"` // 0 in safe mode
@@ -98,7 +98,7 @@ func (a *app) generations(ctx context.Context, p profile.Profile) ([]generationR
 	rows := []generationRow{}
 	if alive {
 		var answer generationsAnswer
-		if err := a.call(ctx, p, "config.generations", nil, &answer); err != nil {
+		if err := a.callOwn(ctx, p, "generations.list", nil, &answer); err != nil {
 			return nil, err
 		}
 		for _, r := range answer.Generations {

@@ -90,7 +90,7 @@ func (a *app) plan(ctx context.Context, p profile.Profile, text []byte) (plan pl
 		return plan, err
 	}
 	if alive {
-		err := a.call(ctx, p, "config.plan", rawParams{Raw: string(text)}, &plan)
+		err := a.callOwn(ctx, p, "config.plan", rawParams{Raw: string(text)}, &plan)
 		if err == nil || isRefused(err) {
 			return plan, err
 		}

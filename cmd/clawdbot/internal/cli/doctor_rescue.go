@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"clawdbot/bus/msg"
-	"clawdbot/gateway/frame"
 	"clawdbot/profile"
 )
 
@@ -53,7 +52,7 @@ func (s *patient) checkIncidents(context.Context) []finding {
 
 // incident is a finding about the newest of some open incidents, which the
 // observer keeps. One that is held waits for a person.
-func (s *patient) incident(observer profile.Profile, i frame.Incident, open int) finding {
+func (s *patient) incident(observer profile.Profile, i msg.IncidentBrief, open int) finding {
 	f := finding{
 		Severity: note, Try: observer.Command("incidents show " + i.ID),
 		Text: fmt.Sprintf("%s keeps an open incident of %s: %s", observer.Name, i.Peer, printable(i.Summary)),

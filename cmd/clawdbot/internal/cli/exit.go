@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"clawdbot/cmd/clawdbot/internal/setup"
+	"clawdbot/gateway/frame"
 	"clawdbot/profile"
 	"clawdbot/profile/config"
 	"clawdbot/profile/ports"
@@ -75,10 +76,17 @@ func (a *app) failed(err error, asJSON bool) error {
 		return err
 	}
 	e := asExit(err)
-	_ = a.printJSON(struct { // strings always encode
-		Error string `json:"error"`
-		Try   string `json:"try,omitempty"`
-	}{oneLine(e.Error()), e.Try})
+	report := struct {
+		Error   string         `json:"error"`
+		Code    string         `json:"code,omitempty"` // of the gateway that refused
+		Details map[string]any `json:"details,omitempty"`
+		Try     string         `json:"try,omitempty"`
+	}{Error: oneLine(e.Error()), Try: e.Try}
+	var refused *frame.Error
+	if errors.As(err, &refused) {
+		report.Code, report.Details = refused.Code, refused.Details
+	}
+	_ = a.printJSON(report) // strings, and what came as JSON, always encode
 	return err
 }
 

@@ -24,11 +24,12 @@ type gatewayOptions struct {
 
 func newGatewayCmd(a *app) *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "gateway", Short: "Run this profile's gateway, or manage its service", GroupID: groupStart,
+		Use: "gateway", Short: "Run this profile's gateway, manage its service, talk to it", GroupID: groupStart,
 		Long: `Runs the gateway of this profile in the foreground until Ctrl-C. A profile
 that was not set up is set up with defaults first.
 
-With a verb it manages the gateway's service instead.`,
+With a verb it manages the gateway's service instead, or talks to a gateway that
+runs, here or elsewhere.`,
 		Example: `  clawdbot gateway
   clawdbot --profile rescue gateway --port 19001
   clawdbot gateway install && clawdbot gateway start`,
@@ -51,6 +52,7 @@ With a verb it manages the gateway's service instead.`,
 	}
 	cmd.AddCommand(verb)
 	cmd.AddCommand(newServiceCmds(a)...)
+	cmd.AddCommand(newGatewayCallCmd(a), newHealthCmd(a), newGatewayMethodsCmd(a), newGatewayProbeCmd(a), newGatewayDiscoverCmd(a))
 	return cmd
 }
 

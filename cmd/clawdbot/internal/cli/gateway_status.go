@@ -3,38 +3,72 @@ package cli
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/spf13/cobra"
 
-	"clawdbot/gateway/frame"
+	"clawdbot/bus/msg"
 	"clawdbot/profile"
 	"clawdbot/profile/service"
 )
 
 func newServiceStatusCmd(a *app) *cobra.Command {
-	var o lookOptions
+	var o serviceStatusOptions
 	cmd := &cobra.Command{
 		Use:   "status",
 		Short: "What the service manager says, and whether the gateway answers",
 		Args:  takes(),
 		RunE:  func(cmd *cobra.Command, _ []string) error { return a.runServiceStatus(cmd.Context(), o) },
 	}
-	o.register(cmd)
+	o.register(a, cmd)
+	cmd.Flags().BoolVar(&o.noProbe, "no-probe", false, "do not try a call over the socket")
 	return cmd
+}
+
+type serviceStatusOptions struct {
+	lookOptions
+	noProbe bool
 }
 
 // serviceReport is gateway status --json. Error is why the manager could not
 // be asked, Outdated that an install would change the unit.
 type serviceReport struct {
-	Profile  string           `json:"profile"`
-	Service  service.Status   `json:"service"`
-	Outdated bool             `json:"outdated"`
-	Error    string           `json:"error,omitempty"`
-	Gateway  gatewayStatus    `json:"gateway"`
-	Config   frame.Generation `json:"config"`
+	Profile  string         `json:"profile"`
+	Service  service.Status `json:"service"`
+	Outdated bool           `json:"outdated"`
+	Error    string         `json:"error,omitempty"`
+	Gateway  gatewayStatus  `json:"gateway"`
+	Config   msg.Generation `json:"config"`
+	RPC      *rpcProbe      `json:"rpc,omitempty"` // nil with --no-probe
 }
 
-func (a *app) runServiceStatus(ctx context.Context, o lookOptions) error {
+// rpcProbe is one call over the socket of the gateway that commands talk to.
+type rpcProbe struct {
+	OK        bool    `json:"ok"`
+	URL       string  `json:"url"`
+	LatencyMs float64 `json:"latencyMs"`
+	Error     string  `json:"error,omitempty"`
+}
+
+func (a *app) probeRPC(ctx context.Context, p profile.Profile) *rpcProbe {
+	t, err := a.target(p)
+	r := &rpcProbe{URL: t.URL}
+	if err == nil {
+		var c *conn
+		if c, err = t.dial(ctx); err == nil {
+			defer c.Close()
+			began := time.Now()
+			err = c.ask(ctx, "health", nil, nil)
+			r.LatencyMs = millis(time.Since(began))
+		}
+	}
+	if r.OK = err == nil; !r.OK {
+		r.Error = oneLine(err.Error())
+	}
+	return r
+}
+
+func (a *app) runServiceStatus(ctx context.Context, o serviceStatusOptions) error {
 	p, err := a.profile()
 	if err != nil {
 		return err
@@ -56,6 +90,9 @@ func (a *app) runServiceStatus(ctx context.Context, o lookOptions) error {
 		if r.Outdated, err = a.outdated(p); err != nil {
 			return err
 		}
+	}
+	if !o.noProbe {
+		r.RPC = a.probeRPC(ctx, p)
 	}
 	if o.json {
 		err = a.printJSON(r)
@@ -90,6 +127,9 @@ func (a *app) printService(p profile.Profile, r serviceReport, how condition) {
 	case s.Installed:
 		a.wrapped(pen.dim("  manager  "), printable(managerLine(s)))
 	}
+	if r.RPC != nil {
+		a.wrapped(pen.dim("  rpc      "), rpcLine(pen, r.RPC))
+	}
 	if r.Gateway.Reachable && s.Installed && r.Error == "" && s.PID != r.Gateway.PID {
 		a.wrapped(pen.warn("! "), "the gateway that answers was not started by the service")
 	}
@@ -100,6 +140,13 @@ func (a *app) printService(p profile.Profile, r serviceReport, how condition) {
 	if r.Gateway.Reachable {
 		a.sayRefused(p, r.Config)
 	}
+}
+
+func rpcLine(p pen, r *rpcProbe) string {
+	if r.OK {
+		return fmt.Sprintf("%s, %s, health in %.1f ms", p.good("ok"), r.URL, r.LatencyMs)
+	}
+	return p.bad("failed") + ": " + printable(r.Error)
 }
 
 // managerLine is what the manager knows of an installed unit.

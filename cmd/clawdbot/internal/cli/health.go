@@ -3,83 +3,81 @@ package cli
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
 
-	"clawdbot/gateway/frame"
-	"clawdbot/profile"
+	"clawdbot/bus/msg"
 )
 
 func newHealthCmd(a *app) *cobra.Command {
 	var o lookOptions
 	cmd := &cobra.Command{
-		Use:     "health",
-		Short:   "Ask the gateway whether it is well",
-		GroupID: groupLook,
+		Use:   "health",
+		Short: "Ask the gateway whether it is well",
 		Long: `health asks the gateway itself. It exits with 0 when the gateway is ready and no
 part of it failed, with 1 when not, and with 3 when it cannot be reached.
 With --json it prints the gateway's answer as it is.`,
 		Args: takes(),
-		RunE: func(cmd *cobra.Command, _ []string) error { return a.runHealth(cmd.Context(), o) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return a.talk(cmd.Context(), o, func(ctx context.Context, c *conn) error { return a.runHealth(ctx, c, o) })
+		},
 	}
-	o.register(cmd)
+	o.register(a, cmd)
 	return cmd
 }
 
-func (a *app) runHealth(ctx context.Context, o lookOptions) error {
-	p, err := a.profile()
+func (a *app) runHealth(ctx context.Context, c *conn, o lookOptions) error {
+	answer, h, err := c.health(ctx)
 	if err != nil {
 		return err
-	}
-	ctx, cancel := context.WithTimeout(ctx, o.timeout)
-	defer cancel()
-	answer, h, err := a.health(ctx, p)
-	if err != nil {
-		return a.failed(err, o.json)
 	}
 	if o.json {
 		if err := a.printJSON(answer); err != nil {
 			return err
 		}
 	} else {
-		a.printHealth(p, h)
+		a.printHealth(c.target, h)
 	}
 	if !h.OK {
-		how := verdictOf(h)
-		return &exitError{exitFailed, fmt.Errorf("the gateway of profile %s is not well: %s", p.Name, how.Reason), p.Command("doctor")}
+		return &exitError{exitFailed, fmt.Errorf("%s is not well: %s", c.target, verdictOf(h).Reason), c.aid()}
 	}
 	return nil
 }
 
-// health is the gateway's answer, as it came and decoded. An error that is no
-// refusal says that the gateway is unreachable.
-func (a *app) health(ctx context.Context, p profile.Profile) (json.RawMessage, frame.Health, error) {
-	var h frame.Health
-	c, err := a.dial(ctx, p)
-	if err != nil {
-		return nil, h, err
+// aid is the command that helps a gateway that is not well.
+func (t target) aid() string {
+	if t.own {
+		return t.profile.Command("doctor")
 	}
-	defer c.Close()
+	return t.command("logs --level warn")
+}
+
+// health is the gateway's answer, as it came and decoded.
+func (c *conn) health(ctx context.Context) (json.RawMessage, msg.Health, error) {
+	var h msg.Health
 	var answer json.RawMessage
-	if err := c.Call(ctx, "health", nil, &answer); err != nil {
-		var refused *frame.Error
-		if errors.As(err, &refused) {
-			return nil, h, fmt.Errorf("the gateway of profile %s refuses: %w", p.Name, err)
-		}
-		return nil, h, &exitError{exitUnreachable, fmt.Errorf("the gateway of profile %s does not answer: %w", p.Name, err), p.Command("status")}
+	if err := c.ask(ctx, "health", nil, &answer); err != nil {
+		return nil, h, err
 	}
 	return answer, h, json.Unmarshal(answer, &h)
 }
 
-func (a *app) printHealth(p profile.Profile, h frame.Health) {
+func (a *app) printHealth(t target, h msg.Health) {
 	var r statusReport
 	how := r.take(sighting{health: h})
 	a.printHead(h.Profile, how.condition, "  up "+duration(h.Gateway.UptimeMs))
-	a.sayRefused(p, h.Generation)
+	a.sayNotInUse(h.Generation, t.notInUse())
 	a.printMaintenance(h.Maintenance)
 	a.printComponents(r.Components)
 	a.printPeers(r.Peers)
 	a.printIncidentStatus(r.Incidents)
+}
+
+// notInUse is the command that tells why a config file is not in use.
+func (t target) notInUse() string {
+	if t.own {
+		return t.profile.Command("config validate")
+	}
+	return t.command("logs --level warn")
 }

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"testing"
 
-	"clawdbot/gateway/frame"
+	"clawdbot/bus/msg"
 )
 
 func TestHealth(t *testing.T) {
@@ -16,7 +16,7 @@ func TestHealth(t *testing.T) {
 	h.run("--profile", "main", "health", "--json").wants(3, `"error": "the gateway of profile main does not run"`, "try: clawdbot --profile main gateway\n")
 	stop := h.gateway(p, 0)
 	h.run("--profile", "main", "health").wants(0, "main is ok", "")
-	var got frame.Health
+	var got msg.Health
 	answer := h.run("--profile", "main", "health", "--json").wants(0, `"ok": true`, "")
 	answer.into(&got)
 	if got.Profile != "main" || got.Gateway.StateDir != p.StateDir || len(got.Components) == 0 {

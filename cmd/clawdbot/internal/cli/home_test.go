@@ -4,9 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"fmt"
 	"math/rand/v2"
-	"net/http"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -15,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"clawdbot/bus/msg"
 	"clawdbot/cmd/clawdbot/internal/daemon"
 	"clawdbot/cmd/clawdbot/internal/setup"
 	"clawdbot/profile"
@@ -166,15 +165,7 @@ func (h *home) gateway(p profile.Profile, port int) (stop func()) {
 	h.t.Cleanup(stop)
 	await(h.t, "the gateway of "+p.Name, func() bool {
 		i, err := p.Registry.Get(p.Name)
-		if err != nil || !i.Alive() {
-			return false
-		}
-		resp, err := http.Get(fmt.Sprintf("http://127.0.0.1:%d/readyz", i.Ports.Gateway))
-		if err != nil {
-			return false
-		}
-		resp.Body.Close()
-		return resp.StatusCode == http.StatusOK
+		return err == nil && i.Alive() && askReady(h.t.Context(), i).Verdict == msg.VerdictOK
 	})
 	return stop
 }

@@ -14,7 +14,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"clawdbot/bus/msg"
-	"clawdbot/gateway/rescue"
 	"clawdbot/profile"
 	"clawdbot/profile/near"
 	"clawdbot/profile/store"
@@ -50,6 +49,7 @@ does not run, the records are read from its store.`,
 	cmd.PersistentFlags().BoolVar(&o.json, "json", false, "print the result as JSON")
 	for _, c := range []*cobra.Command{cmd, listCmd} {
 		o.filter(c)
+		a.reach.registerTimed(c.Flags())
 		c.Flags().IntVarP(&o.limit, "limit", "n", 20, "how many of the newest; 0 means all")
 	}
 	return newGroupOr(cmd, list, listCmd, newIncidentsShowCmd(a, &o), newIncidentsWatchCmd(a, &o))
@@ -73,8 +73,8 @@ func (a *app) runIncidents(ctx context.Context, o incidentsOptions) error {
 	}
 	r := incidentsReport{Profile: p.Name, Source: "gateway"}
 	peer := busName(p, o.peer)
-	var answer rescue.IncidentsList
-	err = a.call(ctx, p, "incidents.list", rescue.IncidentsQuery{Peer: peer, Limit: o.limit}, &answer)
+	var answer msg.IncidentsList
+	err = a.call(ctx, p, "incidents.list", msg.IncidentsQuery{Peer: peer, Limit: o.limit}, &answer)
 	if r.Incidents = answer.Incidents; err != nil {
 		r.Source = "store"
 		if r.Incidents, err = a.incidentsFromStore(p, err); err != nil {
@@ -130,7 +130,7 @@ func unknownPeer(p profile.Profile, name string) error {
 // newest first, and says so. Cause is why it did not; a gateway that refuses has
 // answered.
 func (a *app) incidentsFromStore(p profile.Profile, cause error) ([]msg.Incident, error) {
-	if isRefused(cause) || !isSetUp(p) {
+	if t, _ := a.target(p); isRefused(cause) || t.elsewhere() || !isSetUp(p) {
 		return nil, cause
 	}
 	list, damage, err := storedIncidents(p)
@@ -171,7 +171,7 @@ func incidentsIn(s *store.Store) ([]msg.Incident, error) {
 }
 
 func newIncidentsShowCmd(a *app, o *incidentsOptions) *cobra.Command {
-	return &cobra.Command{
+	cmd := &cobra.Command{
 		Use:   "show ID",
 		Short: "All that is known of one; the ID may be cut short, or be last",
 		Args:  takes("ID"),
@@ -179,6 +179,8 @@ func newIncidentsShowCmd(a *app, o *incidentsOptions) *cobra.Command {
 			return a.failed(a.runIncident(cmd.Context(), args[0], *o), o.json)
 		},
 	}
+	a.reach.registerTimed(cmd.Flags())
+	return cmd
 }
 
 func (a *app) runIncident(ctx context.Context, id string, o incidentsOptions) error {
@@ -186,8 +188,8 @@ func (a *app) runIncident(ctx context.Context, id string, o incidentsOptions) er
 	if err != nil {
 		return err
 	}
-	var answer rescue.IncidentShown
-	err = a.call(ctx, p, "incidents.show", rescue.IncidentsQuery{ID: id}, &answer)
+	var answer msg.IncidentShown
+	err = a.call(ctx, p, "incidents.show", msg.IncidentQuery{ID: id}, &answer)
 	if isRefused(err) {
 		return incidentHelp(p, plain(err))
 	}

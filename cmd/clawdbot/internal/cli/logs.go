@@ -24,8 +24,9 @@ import (
 func logLevels() []string { return []string{"debug", "info", "warn", "error"} }
 
 type logsOptions struct {
+	lookOptions
 	follow bool
-	json   bool
+	local  bool
 	limit  int
 	level  string
 }
@@ -37,9 +38,12 @@ func newLogsCmd(a *app) *cobra.Command {
 		Short:   "The gateway's log, whether it runs or not",
 		GroupID: groupLook,
 		Long: `logs prints the end of the profile's log file. It reads the file itself, so it
-works when the gateway is down as well, which is when it is needed most.`,
+works when the gateway is down as well, which is when it is needed most. With
+--follow it asks the gateway for what is new, as long as that runs, and of a
+gateway elsewhere (--url, gateway.remote) it always does.`,
 		Example: `  clawdbot logs --follow
-  clawdbot --profile rescue logs --level warn --limit 20`,
+  clawdbot --profile rescue logs --level warn --limit 20
+  clawdbot logs --url wss://host:18789 --follow`,
 		Args: takes(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if o.limit < 0 {
@@ -48,14 +52,19 @@ works when the gateway is down as well, which is when it is needed most.`,
 			if !slices.Contains(logLevels(), o.level) {
 				return usage(cmd, "--level: %q is none of %s", o.level, strings.Join(logLevels(), ", "))
 			}
+			if o.local && a.reach.url != "" {
+				return usage(cmd, "--local reads a file of this host, --url asks a gateway: give one of the two")
+			}
 			return a.runLogs(cmd.Context(), o)
 		},
 	}
+	o.register(a, cmd)
 	flags := cmd.Flags()
 	flags.BoolVarP(&o.follow, "follow", "f", false, "wait for new lines until Ctrl-C")
 	flags.IntVarP(&o.limit, "limit", "n", 200, "how many of the last lines")
 	flags.StringVar(&o.level, "level", "debug", "leave out what is less severe: debug, info, warn, error")
-	flags.BoolVar(&o.json, "json", false, "print each line as JSON")
+	flags.BoolVar(&o.local, "local", false, "read the file, also to follow it")
+	flags.Lookup("json").Usage = "print each line as JSON"
 	return cmd
 }
 
@@ -64,8 +73,21 @@ func (a *app) runLogs(ctx context.Context, o logsOptions) error {
 	if err != nil {
 		return err
 	}
-	path := logFile(p)
 	printer := logPrinter{app: a, opts: o, least: slices.Index(logLevels(), o.level)}
+	if !o.local {
+		switch t, err := a.target(p); {
+		case err != nil && (a.reach.url != "" || t.remote):
+			return err
+		case t.elsewhere(), err == nil && o.follow:
+			return a.logsBySocket(ctx, t, printer)
+		}
+	}
+	return a.logsFromFile(ctx, p, printer)
+}
+
+// logsFromFile reads the profile's file, and follows it if that is asked for.
+func (a *app) logsFromFile(ctx context.Context, p profile.Profile, printer logPrinter) error {
+	path := logFile(p)
 	f, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		if !isSetUp(p) {
@@ -82,7 +104,7 @@ func (a *app) runLogs(ctx context.Context, o logsOptions) error {
 			return errors.Join(err, f.Close())
 		}
 	}
-	if !o.follow {
+	if !printer.opts.follow {
 		if f == nil {
 			return nil
 		}

@@ -7,10 +7,12 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"time"
 
 	"clawdbot/bus/msg"
 	"clawdbot/profile"
+	"clawdbot/profile/cert"
 	"clawdbot/profile/proc"
 )
 
@@ -48,12 +50,14 @@ func probe(ctx context.Context, i profile.Instance) condition {
 // askReady asks the gateway on the instance's port, and believes no other
 // profile's answer.
 func askReady(ctx context.Context, i profile.Instance) condition {
-	url := fmt.Sprintf("http://127.0.0.1:%d/readyz", i.Ports.Gateway)
+	url, transport := fmt.Sprintf("http://127.0.0.1:%d/readyz", i.Ports.Gateway), &http.Transport{DisableKeepAlives: true}
+	if i.TLS != "" {
+		url, transport.TLSClientConfig = strings.Replace(url, "http:", "https:", 1), cert.Pinned(i.TLS)
+	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return condition{msg.VerdictUnknown, err.Error()}
 	}
-	transport := &http.Transport{DisableKeepAlives: true}
 	resp, err := transport.RoundTrip(req) // no proxy, no redirects
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):

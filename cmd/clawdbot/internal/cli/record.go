@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"clawdbot/bus/msg"
 	"clawdbot/profile"
 	"clawdbot/profile/store"
 	"clawdbot/profile/tape"
@@ -229,7 +230,7 @@ func (a *app) runRecordExport(ctx context.Context, o recordOptions, path string)
 	if path == "" {
 		path = fmt.Sprintf("recording-%s-%s.jsonl", r.profile.Name, now.UTC().Format("20060102T150405Z"))
 	}
-	messages, err := tape.WriteFile(path, tape.Header{
+	messages, err := tape.WriteFile(path, msg.RecordHeader{
 		Version: a.version, Profile: r.profile.Bus(), From: from.UTC(), To: now.UTC(), Subject: r.query.Subject, Bodies: o.bodies,
 	}, r.entries)
 	if errors.Is(err, fs.ErrExist) {

@@ -16,7 +16,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"clawdbot/bus"
 	"clawdbot/bus/msg"
 	"clawdbot/bus/subject"
 	"clawdbot/profile"
@@ -72,7 +71,7 @@ type replay struct {
 	opts    replayOptions
 	profile profile.Profile // where it goes
 	file    *os.File
-	header  tape.Header
+	header  msg.RecordHeader
 	pattern string // of what is sent, with the recorded profile; "" for all
 	replayed
 }
@@ -265,7 +264,7 @@ func (r *replay) run(ctx context.Context) (err error) {
 	if r.Messages == 0 {
 		return nil
 	}
-	user := bus.User{Name: "replay-" + strings.ToLower(rand.Text()[:8])}
+	user := msg.BusUser{Name: "replay-" + strings.ToLower(rand.Text()[:8])}
 	for kind := range r.kinds {
 		user.Publish = append(user.Publish, r.profile.Subjects().Kind(kind))
 	}
@@ -274,7 +273,7 @@ func (r *replay) run(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() {
-		_, _, revoked := ask[json.RawMessage](context.WithoutCancel(ctx), r.app, "bus.revoke", bus.User{Name: user.Name})
+		_, _, revoked := ask[json.RawMessage](context.WithoutCancel(ctx), r.app, "bus.revoke", msg.BusRevoke{Name: user.Name})
 		err = errors.Join(err, revoked)
 	}()
 	use := busUse{publish, r.first}

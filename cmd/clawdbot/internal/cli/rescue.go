@@ -10,7 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"clawdbot/gateway/rescue"
+	"clawdbot/bus/msg"
 	"clawdbot/profile"
 	"clawdbot/profile/config"
 )
@@ -66,7 +66,7 @@ func newResumeCmd(a *app, o *rescueOptions) *cobra.Command {
 func (o *rescueOptions) command(a *app, verb string, cmd *cobra.Command) *cobra.Command {
 	cmd.Args = takes("PEER")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		order := rescue.Order{Reason: o.reason, DryRun: o.dryRun}
+		order := msg.RescueOrder{Reason: o.reason, DryRun: o.dryRun}
 		return a.failed(a.runOrder(cmd.Context(), verb, args[0], order, o.json), o.json)
 	}
 	cmd.ValidArgsFunction = a.completePeer
@@ -108,7 +108,7 @@ follows once and which expires. It starts nothing: a peer that runs goes on.`,
 	flags.DurationVar(&d.lasts, "for", 10*time.Minute, "how long it waits for that start, up to 15m")
 	o.because(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		order := rescue.Order{Reason: o.reason, DryRun: o.dryRun, ForMs: d.lasts.Milliseconds(), Generation: d.generation}
+		order := msg.RescueOrder{Reason: o.reason, DryRun: o.dryRun, ForMs: d.lasts.Milliseconds(), Generation: d.generation}
 		switch chosen := flags.Changed("generation"); {
 		case chosen == d.safeMode:
 			return usage(cmd, "give either --generation N or --safe-mode")
@@ -117,9 +117,9 @@ follows once and which expires. It starts nothing: a peer that runs goes on.`,
 		case d.lasts < time.Second || d.lasts > profile.MaxDirective:
 			return usage(cmd, "--for %s: a directive waits up to %s, as in 10m", d.lasts, profile.MaxDirective)
 		case d.safeMode:
-			order.Action = profile.DirectSafeMode
+			order.Action = string(profile.DirectSafeMode)
 		default:
-			order.Action = profile.DirectGeneration
+			order.Action = string(profile.DirectGeneration)
 		}
 		return a.failed(a.runOrder(cmd.Context(), "directive", args[0], order, o.json), o.json)
 	}
@@ -127,7 +127,7 @@ follows once and which expires. It starts nothing: a peer that runs goes on.`,
 }
 
 // runOrder has the gateway do something about a peer.
-func (a *app) runOrder(ctx context.Context, verb, name string, order rescue.Order, asJSON bool) error {
+func (a *app) runOrder(ctx context.Context, verb, name string, order msg.RescueOrder, asJSON bool) error {
 	p, err := a.profile()
 	if err != nil {
 		return err
@@ -137,7 +137,7 @@ func (a *app) runOrder(ctx context.Context, verb, name string, order rescue.Orde
 		return err
 	}
 	order.Peer = peer.Bus
-	var out rescue.Outcome
+	var out msg.RescueOutcome
 	if err := a.call(ctx, p, "rescue."+verb, order, &out); err != nil {
 		return rescueHelp(err, rescueTry(p, peer, order))
 	}
@@ -171,7 +171,7 @@ func rescueHelp(err error, try string) error {
 }
 
 // rescueTry is the command that tells more about a refused order.
-func rescueTry(p profile.Profile, peer profile.Instance, order rescue.Order) string {
+func rescueTry(p profile.Profile, peer profile.Instance, order msg.RescueOrder) string {
 	if owner, err := profile.Resolve(profile.Flags{Profile: peer.Profile}, p.Env().Bare()); order.Generation != 0 && err == nil {
 		return owner.Command("config generations")
 	}
@@ -179,7 +179,7 @@ func rescueTry(p profile.Profile, peer profile.Instance, order rescue.Order) str
 }
 
 // printOutcome tells what is done, or would be, and where the rest is told.
-func (a *app) printOutcome(p profile.Profile, verb string, order rescue.Order, out rescue.Outcome) {
+func (a *app) printOutcome(p profile.Profile, verb string, order msg.RescueOrder, out msg.RescueOutcome) {
 	pen := a.pen(a.Out)
 	does, why := pen.bold(deed(order, out)), printable(out.Action.Why)
 	if out.Action.DryRun {
@@ -197,7 +197,7 @@ func (a *app) printOutcome(p profile.Profile, verb string, order rescue.Order, o
 }
 
 // deed is an action in words.
-func deed(order rescue.Order, out rescue.Outcome) string {
+func deed(order msg.RescueOrder, out msg.RescueOutcome) string {
 	switch out.Action.What {
 	case "directive":
 		if order.Generation != 0 {
@@ -215,7 +215,7 @@ func deed(order rescue.Order, out rescue.Outcome) string {
 }
 
 func (a *app) runRescueStatus(ctx context.Context, asJSON bool) error {
-	p, st, err := ask[rescue.Status](ctx, a, "rescue.status", nil)
+	p, st, err := ask[msg.RescueStatus](ctx, a, "rescue.status", nil)
 	if err != nil {
 		return err
 	}
@@ -238,7 +238,7 @@ func (a *app) runRescueStatus(ctx context.Context, asJSON bool) error {
 }
 
 // printRescuePeer tells of one peer what this gateway would do about it, and why.
-func (a *app) printRescuePeer(p profile.Profile, s rescue.PeerStatus) {
+func (a *app) printRescuePeer(p profile.Profile, s msg.PeerStatus) {
 	pen := a.pen(a.Out)
 	a.wrapped(pen.dot(string(s.Verdict))+" ", fmt.Sprintf("%s is %s", pen.bold(s.Profile), pen.state(string(s.Verdict))))
 	field := func(name, text string) {
@@ -348,7 +348,7 @@ type peerPolicy struct {
 
 // runPolicy shows the policy for one peer, or with "" for all.
 func (a *app) runPolicy(ctx context.Context, name string, asJSON bool) error {
-	p, st, err := ask[rescue.Status](ctx, a, "rescue.status", nil)
+	p, st, err := ask[msg.RescueStatus](ctx, a, "rescue.status", nil)
 	if err != nil {
 		return err
 	}
@@ -357,7 +357,7 @@ func (a *app) runPolicy(ctx context.Context, name string, asJSON bool) error {
 		if err != nil {
 			return err
 		}
-		st.Peers = slices.DeleteFunc(st.Peers, func(s rescue.PeerStatus) bool { return s.Profile != peer.Bus })
+		st.Peers = slices.DeleteFunc(st.Peers, func(s msg.PeerStatus) bool { return s.Profile != peer.Bus })
 		if len(st.Peers) == 0 {
 			return &exitError{exitFailed, fmt.Errorf("profile %s does not watch %s: rescue.peers of its config leaves it out", p.Name, name), p.Command("config get rescue.peers")}
 		}

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"clawdbot/bus/msg"
-	"clawdbot/gateway/rescue"
 	"clawdbot/profile/config"
 )
 
@@ -130,8 +129,8 @@ func TestDeed(t *testing.T) {
 		"hold repairs of main":                     {"hold", 0},
 		"let repairs of main go on":                {"resume", 0},
 	} {
-		out := rescue.Outcome{Peer: "main", Action: msg.Action{What: c.what}}
-		if got := deed(rescue.Order{Generation: c.generation}, out); got != want {
+		out := msg.RescueOutcome{Peer: "main", Action: msg.Action{What: c.what}}
+		if got := deed(msg.RescueOrder{Generation: c.generation}, out); got != want {
 			t.Errorf("%s, want %s", got, want)
 		}
 	}

@@ -28,6 +28,7 @@ type app struct {
 	env     profile.Env
 	version string
 	flags   profile.Flags
+	reach   reach
 	noColor bool
 }
 
@@ -134,8 +135,9 @@ Without --profile a command speaks of the default profile (~/.clawdbot).`,
 	root.SetUsageTemplate(usageTemplate)
 	root.AddCommand(
 		newSetupCmd(a), newOnboardCmd(a), newGatewayCmd(a), newUpCmd(a),
-		newStatusCmd(a), newHealthCmd(a), newDoctorCmd(a), newProfilesCmd(a), newPortsCmd(a), newLogsCmd(a),
-		newIncidentsCmd(a), newRecordCmd(a), newPostmortemCmd(a),
+		newStatusCmd(a), grouped(groupLook, newHealthCmd(a)), newDoctorCmd(a), newProfilesCmd(a), newPortsCmd(a), newLogsCmd(a),
+		newIncidentsCmd(a), newRecordCmd(a), newPostmortemCmd(a), newDashboardCmd(a),
+		newAgentCmd(a), newSessionsCmd(a), newCronCmd(a), newSystemCmd(a), newDevicesCmd(a), newNodesCmd(a),
 		newConfigCmd(a), newStateCmd(a), newBusCmd(a), newBrowserCmd(a), newCanvasCmd(a),
 		newComponentCmd(a), newRescueCmd(a), newMaintenanceCmd(a), newReplayCmd(a), newDrillCmd(a),
 		newVersionCmd(a),
@@ -169,6 +171,12 @@ func (a *app) completeProfile(*cobra.Command, []string, string) ([]string, cobra
 		}
 	}
 	return names, cobra.ShellCompDirectiveNoFileComp
+}
+
+// grouped puts a command of the top level into a group of the help.
+func grouped(id string, cmd *cobra.Command) *cobra.Command {
+	cmd.GroupID = id
+	return cmd
 }
 
 // newGroup is a command that only holds others.

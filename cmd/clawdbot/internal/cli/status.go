@@ -9,10 +9,9 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"clawdbot/bus/msg"
-	"clawdbot/gateway/frame"
-	"clawdbot/gateway/rescue"
 	"clawdbot/profile"
 	"clawdbot/profile/config"
 	"clawdbot/profile/ports"
@@ -27,10 +26,14 @@ type lookOptions struct {
 	timeout time.Duration
 }
 
-func (o *lookOptions) register(cmd *cobra.Command) {
+// register adds the flags of every command that talks to a gateway.
+func (o *lookOptions) register(a *app, cmd *cobra.Command) { o.registerIn(a, cmd.Flags()) }
+
+func (o *lookOptions) registerIn(a *app, flags *pflag.FlagSet) {
 	o.timeout = lookTimeout
-	cmd.Flags().BoolVar(&o.json, "json", false, "print the result as JSON")
-	addTimeout(cmd.Flags(), &o.timeout, "how long to wait for the gateway")
+	flags.BoolVar(&o.json, "json", false, "print the result as JSON")
+	addTimeout(flags, &o.timeout, "how long to wait for the gateway")
+	a.reach.register(flags)
 }
 
 func newStatusCmd(a *app) *cobra.Command {
@@ -47,7 +50,7 @@ with 3, says why, and tells from disk what there is to tell.`,
 		Args: takes(),
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.runStatus(cmd.Context(), o) },
 	}
-	o.register(cmd)
+	o.register(a, cmd)
 	return cmd
 }
 
@@ -64,11 +67,11 @@ type statusReport struct {
 	Components []componentStatus `json:"components"`
 	Peers      []peerStatus      `json:"peers"`
 	Service    serviceStatus     `json:"service"`
-	Config     frame.Generation  `json:"config"`
+	Config     msg.Generation    `json:"config"`
 	SafeMode   bool              `json:"safeMode"`
 	Incidents  incidentStatus    `json:"incidents"`
 
-	Maintenance *frame.Maintenance `json:"maintenance"` // announced to the peers, null when there is none
+	Maintenance *msg.Maintenance `json:"maintenance"` // announced to the peers, null when there is none
 }
 
 // gatewayStatus is the process. PID is 0 when none runs.
@@ -112,6 +115,12 @@ func (a *app) runStatus(ctx context.Context, o lookOptions) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, o.timeout)
 	defer cancel()
+	if t, err := a.target(p); t.elsewhere() {
+		if err == nil {
+			err = a.runStatusElsewhere(ctx, t, o.json)
+		}
+		return a.failed(err, o.json)
+	}
 	view := a.status(ctx, p)
 	if o.json {
 		err = a.printJSON(view.report)
@@ -185,24 +194,29 @@ type configFile struct {
 
 // sighting is what a gateway tells of itself, as far as its parts answered.
 type sighting struct {
-	health    frame.Health
+	url       string // "" when the health alone is known
+	health    msg.Health
 	ran       generationsAnswer
-	rescue    rescue.Status
-	incidents rescue.IncidentsList // the newest
+	rescue    msg.RescueStatus
+	incidents msg.IncidentsList // the newest
 }
 
 // look asks the profile's gateway how it is.
 func (a *app) look(ctx context.Context, p profile.Profile) (sighting, error) {
-	c, err := a.dial(ctx, p)
+	c, err := a.dialOwn(ctx, p)
 	if err != nil {
 		return sighting{}, err
 	}
 	defer c.Close()
-	seen := sighting{health: c.Hello().Snapshot.Health}
-	if err := c.Call(ctx, "config.generations", nil, &seen.ran); err == nil {
-		seen.askRescue(ctx, c)
+	return c.look(ctx), nil
+}
+
+func (c *conn) look(ctx context.Context) sighting {
+	seen := sighting{url: c.URL, health: c.Hello().Snapshot.Health}
+	if err := c.Call(ctx, "generations.list", nil, &seen.ran); err == nil {
+		seen.askRescue(ctx, c.Client)
 	}
-	return seen, nil
+	return seen
 }
 
 // changed tells of a file that can be used and is not what runs, or is "". Of
@@ -225,7 +239,7 @@ func (g generationsAnswer) condemned(hash string) bool {
 }
 
 // onFile says whether a gateway runs on its config file.
-func onFile(g frame.Generation) bool { return g.Source == string(config.FromFile) }
+func onFile(g msg.Generation) bool { return g.Source == string(config.FromFile) }
 
 // take fills the report with what the gateway says.
 func (r *statusReport) take(seen sighting) outlook {
@@ -233,7 +247,7 @@ func (r *statusReport) take(seen sighting) outlook {
 	r.Version, r.Ports, r.Config, r.SafeMode, r.Maintenance = h.Version, h.Ports, h.Generation, h.SafeMode, h.Maintenance
 	why := verdictOf(h)
 	r.Gateway = gatewayStatus{
-		URL: gatewayURL(h.Ports), Reachable: true, PID: h.Gateway.PID, UptimeMs: h.Gateway.UptimeMs, Verdict: why.Verdict,
+		URL: cmp.Or(seen.url, gatewayURL(h.Ports)), Reachable: true, PID: h.Gateway.PID, UptimeMs: h.Gateway.UptimeMs, Verdict: why.Verdict,
 	}
 	for _, c := range h.Components {
 		r.Components = append(r.Components, componentStatus(c))
@@ -247,12 +261,20 @@ func (r *statusReport) take(seen sighting) outlook {
 
 func gatewayURL(set ports.Ports) string { return fmt.Sprintf("ws://127.0.0.1:%d", set.Gateway) }
 
+// instanceURL is where a gateway listens that runs, or ran last.
+func instanceURL(i profile.Instance) string {
+	if i.TLS != "" {
+		return fmt.Sprintf("wss://127.0.0.1:%d", i.Ports.Gateway)
+	}
+	return gatewayURL(i.Ports)
+}
+
 // beatLate is the age of a gateway's own last beat that tells that its
 // supervised loop, which beats every 250 ms, stands still.
 const beatLate = time.Second
 
 // verdictOf is what a gateway's own answer says of it.
-func verdictOf(h frame.Health) condition {
+func verdictOf(h msg.Health) condition {
 	switch {
 	case h.Gateway.Phase == msg.PhaseStopping:
 		return condition{msg.VerdictStopped, "it is stopping: " + h.Gateway.Detail}

@@ -9,7 +9,6 @@ import (
 
 	"clawdbot/bus/msg"
 	"clawdbot/gateway/client"
-	"clawdbot/gateway/frame"
 	"clawdbot/profile"
 	"clawdbot/profile/config"
 	"clawdbot/profile/proc"
@@ -32,7 +31,7 @@ func (a *app) statusFromDisk(ctx context.Context, p profile.Profile, r *statusRe
 		}
 	}
 	if r.Ports.Gateway != 0 {
-		r.Gateway.URL = gatewayURL(r.Ports)
+		r.Gateway.URL = instanceURL(profile.Instance{Ports: r.Ports, TLS: i.TLS})
 	}
 	ran, incidents := onDisk(p)
 	r.Config, r.Incidents = configOnDisk(ran, file), countIncidents(incidents)
@@ -101,8 +100,8 @@ func (w *outlook) explainPort(p profile.Profile, port int) {
 
 // configOnDisk is the config that a start would find, with the verdict of the
 // generation that it was when it ran.
-func configOnDisk(last config.Generation, file configFile) frame.Generation {
-	g := frame.Generation{Source: string(config.FromFile), Verdict: string(msg.VerdictUnknown), Warnings: []string{}, Generation: last.N}
+func configOnDisk(last config.Generation, file configFile) msg.Generation {
+	g := msg.Generation{Source: string(config.FromFile), Verdict: string(msg.VerdictUnknown), Warnings: []string{}, Generation: last.N}
 	switch {
 	case file.err != nil:
 		g.Verdict, g.Warnings = string(config.Refused), append(g.Warnings, oneLine(file.err.Error()))

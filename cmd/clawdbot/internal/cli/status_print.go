@@ -11,7 +11,6 @@ import (
 	"github.com/charmbracelet/x/term"
 
 	"clawdbot/bus/msg"
-	"clawdbot/gateway/frame"
 	"clawdbot/profile"
 	"clawdbot/profile/config"
 	"clawdbot/profile/ports"
@@ -71,12 +70,12 @@ func (a *app) printHead(name string, how condition, more string) {
 }
 
 // sayRefused tells that a gateway runs, but not on its config file.
-func (a *app) sayRefused(p profile.Profile, g frame.Generation) {
+func (a *app) sayRefused(p profile.Profile, g msg.Generation) {
 	a.sayNotInUse(g, p.Command("config validate"))
 }
 
 // sayNotInUse is sayRefused with the command that is the way out.
-func (a *app) sayNotInUse(g frame.Generation, try string) {
+func (a *app) sayNotInUse(g msg.Generation, try string) {
 	if onFile(g) {
 		return
 	}
@@ -111,7 +110,7 @@ func (a *app) printStatus(p profile.Profile, v statusView) {
 	}
 	a.printMaintenance(r.Maintenance)
 	a.printf("\n")
-	for _, l := range portLines(r.Ports) {
+	for _, l := range portLines(r.Gateway.URL, r.Ports) {
 		a.wrapped(pen.dim(fmt.Sprintf("  %-11s", l[0])), l[1])
 	}
 	a.printComponents(r.Components)
@@ -135,12 +134,12 @@ func (a *app) printStatus(p profile.Profile, v statusView) {
 }
 
 // portLines names the ports, those of a person's own programs first.
-func portLines(set ports.Ports) [][2]string {
+func portLines(url string, set ports.Ports) [][2]string {
 	if set.Gateway == 0 {
 		return [][2]string{{"ports", "none planned"}}
 	}
 	lines := [][2]string{
-		{"gateway", gatewayURL(set)},
+		{"gateway", url},
 		{"ports", fmt.Sprintf("bridge %d, browser %d, canvas %d", set.Bridge, set.Browser, set.Canvas)},
 		{"", fmt.Sprintf("bus %d, link %d, cdp %d-%d", set.Bus, set.Link, set.CDP.From, set.CDP.To)},
 	}

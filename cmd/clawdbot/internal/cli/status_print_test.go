@@ -6,16 +6,15 @@ import (
 	"time"
 
 	"clawdbot/bus/msg"
-	"clawdbot/gateway/frame"
 )
 
 // TestStatusSafeText keeps what other processes say from steering the terminal.
 func TestStatusSafeText(t *testing.T) {
 	const evil = "\x1b]0;evil\a\u202e"
-	newest := &frame.Incident{ID: evil, State: evil, Summary: evil, Began: time.Now().UnixMilli()}
+	newest := &msg.IncidentBrief{ID: evil, State: evil, Summary: evil, Began: time.Now().UnixMilli()}
 	h := newHome(t)
 	p := h.setup("main", h.base)
-	for _, gen := range []frame.Generation{{Source: "file", Generation: 1, Verdict: evil, Reason: evil, Warnings: []string{evil}}, {Source: evil, Generation: 1, Reason: evil}} {
+	for _, gen := range []msg.Generation{{Source: "file", Generation: 1, Verdict: evil, Reason: evil, Warnings: []string{evil}}, {Source: evil, Generation: 1, Reason: evil}} {
 		v := statusView{why: outlook{condition: condition{msg.VerdictDegraded, evil}}, report: statusReport{
 			Profile: "main", Version: evil, Config: gen, Workspace: evil,
 			Gateway:     gatewayStatus{Reachable: true, PID: 1, Verdict: evil},
@@ -23,7 +22,7 @@ func TestStatusSafeText(t *testing.T) {
 			Peers:       []peerStatus{{Profile: evil, Verdict: evil, Reason: evil, Repair: evil, peerCare: peerCare{Policy: evil, HeldReason: evil}}},
 			Service:     serviceStatus{Installed: true, Unit: evil},
 			Incidents:   incidentStatus{Open: 1, Newest: newest},
-			Maintenance: &frame.Maintenance{By: evil, Reason: evil},
+			Maintenance: &msg.Maintenance{By: evil, Reason: evil},
 		}, others: []testimony{{p, *newest}}}
 		var out strings.Builder
 		a := &app{Streams: Streams{Out: &out}, env: h.env(), noColor: true}

@@ -12,8 +12,6 @@ import (
 
 	"clawdbot/bus/msg"
 	"clawdbot/gateway/client"
-	"clawdbot/gateway/frame"
-	"clawdbot/gateway/rescue"
 	"clawdbot/profile"
 )
 
@@ -31,9 +29,9 @@ type peerCare struct {
 // incidentStatus counts the incidents that are open. Last is the newest one's
 // id, null when there was none.
 type incidentStatus struct {
-	Open   int             `json:"open"`
-	Last   *string         `json:"last"`
-	Newest *frame.Incident `json:"newest,omitempty"` // of the open ones, else of all
+	Open   int                `json:"open"`
+	Last   *string            `json:"last"`
+	Newest *msg.IncidentBrief `json:"newest,omitempty"` // of the open ones, else of all
 }
 
 // rescueTime is how long the rest of status waits for the rescue.
@@ -45,7 +43,7 @@ func (s *sighting) askRescue(ctx context.Context, c *client.Client) {
 	ctx, cancel := context.WithTimeout(ctx, rescueTime)
 	defer cancel()
 	if err := c.Call(ctx, "rescue.status", nil, &s.rescue); err == nil {
-		_ = c.Call(ctx, "incidents.list", rescue.IncidentsQuery{Limit: 1}, &s.incidents) // health tells of the open ones
+		_ = c.Call(ctx, "incidents.list", msg.IncidentsQuery{Limit: 1}, &s.incidents) // health tells of the open ones
 	}
 }
 
@@ -75,7 +73,7 @@ func countIncidents(list []msg.Incident) incidentStatus {
 			st.Last = &i.ID
 		}
 		if n == 0 || open && st.Open == 0 {
-			st.Newest = &frame.Incident{ID: i.ID, Peer: i.Peer, Kind: i.Kind, State: i.State, Summary: i.Summary, Began: i.Began}
+			st.Newest = &msg.IncidentBrief{ID: i.ID, Peer: i.Peer, Kind: i.Kind, State: i.State, Summary: i.Summary, Began: i.Began}
 		}
 		if open {
 			st.Open++
@@ -126,13 +124,13 @@ func (a *app) printIncidentStatus(st incidentStatus) {
 
 // printableIncident is one that another process wrote, without what could steer
 // a terminal.
-func printableIncident(i frame.Incident) frame.Incident {
+func printableIncident(i msg.IncidentBrief) msg.IncidentBrief {
 	i.ID, i.State, i.Summary = printable(i.ID), msg.IncidentState(printable(string(i.State))), printable(i.Summary)
 	return i
 }
 
 // printMaintenance says loudly that nobody repairs this gateway now.
-func (a *app) printMaintenance(m *frame.Maintenance) {
+func (a *app) printMaintenance(m *msg.Maintenance) {
 	if m == nil {
 		return
 	}
@@ -145,17 +143,17 @@ func (a *app) printMaintenance(m *frame.Maintenance) {
 }
 
 // announced is the maintenance that the host knows of.
-func announced(i profile.Instance) *frame.Maintenance {
+func announced(i profile.Instance) *msg.Maintenance {
 	if !i.InMaintenance(time.Now()) {
 		return nil
 	}
-	return &frame.Maintenance{Until: i.Maintenance.Until.UnixMilli(), Reason: i.Maintenance.Reason, By: i.Maintenance.By}
+	return &msg.Maintenance{Until: i.Maintenance.Until.UnixMilli(), Reason: i.Maintenance.Reason, By: i.Maintenance.By}
 }
 
 // testimony is what another profile's gateway recorded of this one.
 type testimony struct {
 	observer profile.Profile
-	incident frame.Incident
+	incident msg.IncidentBrief
 }
 
 // testimonies are the newest incidents of a profile in the stores of the others

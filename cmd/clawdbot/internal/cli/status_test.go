@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"clawdbot/bus/msg"
-	"clawdbot/gateway/frame"
 	"clawdbot/profile"
 	"clawdbot/profile/config"
 	"clawdbot/profile/proc"
@@ -319,22 +318,22 @@ func TestLastGeneration(t *testing.T) {
 }
 
 func TestVerdictOf(t *testing.T) {
-	well := frame.Health{
-		Gateway:    frame.Gateway{Phase: msg.PhaseReady, LastBeatMs: 200},
+	well := msg.Health{
+		Gateway:    msg.GatewayInfo{Phase: msg.PhaseReady, LastBeatMs: 200},
 		Components: []msg.Component{{Name: "agent", State: msg.StateOK}, {Name: "canvas", State: msg.StateOff}},
 	}
 	for name, c := range map[string]struct {
-		change func(*frame.Health)
+		change func(*msg.Health)
 		want   msg.Verdict
 	}{
-		"well":     {func(*frame.Health) {}, msg.VerdictOK},
-		"starting": {func(h *frame.Health) { h.Gateway.Phase = msg.PhaseStarting }, msg.VerdictStarting},
-		"stopping": {func(h *frame.Health) { h.Gateway.Phase = msg.PhaseStopping }, msg.VerdictStopped},
-		"late":     {func(h *frame.Health) { h.Gateway.LastBeatMs = 5000 }, msg.VerdictHung},
-		"degraded": {func(h *frame.Health) { h.Components = []msg.Component{{State: msg.StateDegraded}} }, msg.VerdictDegraded},
-		"failed":   {func(h *frame.Health) { h.Components = []msg.Component{{State: msg.StateFailed}} }, msg.VerdictDegraded},
-		"safe":     {func(h *frame.Health) { h.Generation.Source = "safe" }, msg.VerdictDegraded},
-		"fallback": {func(h *frame.Health) { h.Generation.Source = "fallback" }, msg.VerdictDegraded},
+		"well":     {func(*msg.Health) {}, msg.VerdictOK},
+		"starting": {func(h *msg.Health) { h.Gateway.Phase = msg.PhaseStarting }, msg.VerdictStarting},
+		"stopping": {func(h *msg.Health) { h.Gateway.Phase = msg.PhaseStopping }, msg.VerdictStopped},
+		"late":     {func(h *msg.Health) { h.Gateway.LastBeatMs = 5000 }, msg.VerdictHung},
+		"degraded": {func(h *msg.Health) { h.Components = []msg.Component{{State: msg.StateDegraded}} }, msg.VerdictDegraded},
+		"failed":   {func(h *msg.Health) { h.Components = []msg.Component{{State: msg.StateFailed}} }, msg.VerdictDegraded},
+		"safe":     {func(h *msg.Health) { h.Generation.Source = "safe" }, msg.VerdictDegraded},
+		"fallback": {func(h *msg.Health) { h.Generation.Source = "fallback" }, msg.VerdictDegraded},
 	} {
 		h := well
 		c.change(&h)
