@@ -31,10 +31,12 @@ func TestMain(m *testing.M) {
 // TestScript runs the journeys in testdata/script, each on a home of its own.
 // BASE1, BASE2 and BASE3 are base ports of blocks that are free and far from
 // those that a user's own profiles have, BRIDGE1 to BRIDGE3 their bridge ports.
-func TestScript(t *testing.T) {
+func TestScript(t *testing.T) { runScripts(t, filepath.Join("testdata", "script")) }
+
+func runScripts(t *testing.T, dir string) {
 	blocks := newBlocks()
 	testscript.Run(t, testscript.Params{
-		Dir: filepath.Join("testdata", "script"),
+		Dir: dir,
 		Setup: func(env *testscript.Env) error {
 			home := filepath.Join(env.WorkDir, "home")
 			if err := os.Mkdir(home, 0o700); err != nil {

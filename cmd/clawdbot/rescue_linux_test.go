@@ -15,7 +15,6 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"clawdbot/bus/msg"
-	"clawdbot/gateway/rescue"
 	"clawdbot/profile/proc"
 )
 
@@ -165,7 +164,7 @@ func (s scene) linked(observer string) {
 	s.t.Helper()
 	for deadline := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
 		peers := s.status(observer).Peers
-		if len(peers) == len(s.bases)-1 && !slices.ContainsFunc(peers, func(p rescue.PeerStatus) bool { return p.Verdict != msg.VerdictOK }) {
+		if len(peers) == len(s.bases)-1 && !slices.ContainsFunc(peers, func(p msg.PeerStatus) bool { return p.Verdict != msg.VerdictOK }) {
 			return
 		}
 		if time.Now().After(deadline) {
@@ -175,7 +174,7 @@ func (s scene) linked(observer string) {
 }
 
 // status is what a gateway would do about its peers.
-func (s scene) status(observer string) (st rescue.Status) {
+func (s scene) status(observer string) (st msg.RescueStatus) {
 	s.t.Helper()
 	if err := json.Unmarshal([]byte(s.cli("--profile", observer, "rescue", "status", "--json")), &st); err != nil {
 		s.t.Fatal(err)

@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"clawdbot/bus/msg"
-	"clawdbot/gateway/rescue"
 )
 
 // sameFailureAgain lets main die of a config that had proven itself, until there
@@ -97,7 +96,7 @@ func observedHeldAndResumed(s scene) {
 	if seen.Kind != msg.KindHang || did(seen) != "" {
 		s.t.Error(text(seen))
 	}
-	s.await("observe", func(p rescue.PeerStatus) bool {
+	s.await("observe", func(p msg.PeerStatus) bool {
 		return p.Policy == "observe" && p.Why == "rescue.policy is observe" && p.NextAction == p.Why && p.Manager == "up" && p.Incident == seen.ID
 	})
 	if plan := s.cli("--profile", "rescue", "rescue", "repair", "main", "--dry-run"); !strings.HasPrefix(plan, "would restart main: it hangs") {
@@ -107,7 +106,7 @@ func observedHeldAndResumed(s scene) {
 
 	s.cli("--profile", "rescue", "rescue", "hold", "main", "--reason", "I look at it")
 	s.cli("--profile", "rescue", "rescue", "policy", "main", "restart")
-	s.await("held", func(p rescue.PeerStatus) bool {
+	s.await("held", func(p msg.PeerStatus) bool {
 		return p.Policy == "restart" && p.Held && p.HeldReason == "I look at it" && p.NextAction == "repairs are held: I look at it"
 	})
 	s.wantStopped(hung)
@@ -126,7 +125,7 @@ func observedHeldAndResumed(s scene) {
 }
 
 // await returns when rescue says of main what is wanted.
-func (s scene) await(what string, wanted func(rescue.PeerStatus) bool) {
+func (s scene) await(what string, wanted func(msg.PeerStatus) bool) {
 	s.t.Helper()
 	for deadline := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
 		for _, p := range s.status("rescue").Peers {

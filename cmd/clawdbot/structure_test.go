@@ -52,7 +52,7 @@ func layer(path string) (rank int, component string) {
 	rel := strings.TrimPrefix(path, "clawdbot/")
 	top, _, _ := strings.Cut(rel, "/")
 	switch {
-	case strings.HasPrefix(rel, "gateway/agent"), strings.HasPrefix(rel, "gateway/record"), strings.HasPrefix(rel, "gateway/rescue"):
+	case slices.ContainsFunc([]string{"agent", "approval", "cron", "record", "rescue"}, func(c string) bool { return strings.HasPrefix(rel+"/", "gateway/"+c+"/") }):
 		return 2, strings.Join(strings.Split(rel, "/")[:2], "/")
 	case top == "gateway", top == "bridge", top == "canvas", top == "browser":
 		return 2, top

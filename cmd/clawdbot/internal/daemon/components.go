@@ -19,7 +19,9 @@ import (
 	"clawdbot/canvas"
 	"clawdbot/gateway"
 	"clawdbot/gateway/agent"
-	"clawdbot/gateway/frame"
+	"clawdbot/gateway/approval"
+	"clawdbot/gateway/cron"
+	"clawdbot/gateway/dashboard"
 	"clawdbot/gateway/record"
 	"clawdbot/gateway/rescue"
 	"clawdbot/gateway/rescue/patient"
@@ -35,18 +37,21 @@ func (d *daemon) blueprints() []blueprint {
 	unsafe := func(s *settings) bool { return !s.safe() } // safe mode has only those that help
 	return []blueprint{
 		{name: "agent", on: unsafe, alone: true, build: d.buildAgent},
+		{name: "approval", on: unsafe, alone: true, build: d.buildApproval},
 		{name: "bridge", build: d.buildBridge,
 			on: func(s *settings) bool { return !s.safe() && s.config().Bridge.Enabled },
-			addr: func(s *settings) (string, int, error) {
+			addr: func(s *settings) (place, error) {
 				return d.address("bridge", s.config().Bridge.Bind, s.ports.Bridge)
 			}},
 		{name: "browser", on: unsafe, alone: true, build: d.buildBrowser,
-			addr: func(s *settings) (string, int, error) { return loopback, s.ports.Browser, nil }},
+			addr: func(s *settings) (place, error) { return place{[]string{loopback}, s.ports.Browser}, nil }},
 		{name: "canvas", build: d.buildCanvas,
 			on:   func(s *settings) bool { return !s.safe() && s.config().CanvasHost.Enabled && !d.skipCanvas() },
-			addr: func(s *settings) (string, int, error) { return loopback, s.ports.Canvas, nil }},
+			addr: func(s *settings) (place, error) { return place{[]string{loopback}, s.ports.Canvas}, nil }},
+		{name: "cron", alone: true, build: d.buildCron,
+			on: func(s *settings) bool { return !s.safe() && s.config().Cron.Enabled }},
 		{name: "gateway", on: always, build: d.buildGateway,
-			addr: func(s *settings) (string, int, error) {
+			addr: func(s *settings) (place, error) {
 				return d.address("gateway", s.config().Gateway.Bind, s.ports.Gateway)
 			}},
 		{name: "record", on: unsafe, alone: true, build: d.buildRecord},
@@ -127,9 +132,10 @@ func (d *daemon) logFor(component string) *slog.Logger { return d.log.With("comp
 
 func (d *daemon) buildGateway(on stage) (Component, error) {
 	cfg := gateway.Config{
-		Listener: on.listener, Subjects: d.Profile.Subjects(), Dial: on.dial, Gate: on.front,
+		Listener: on.secure(), Pin: on.pin, Subjects: d.Profile.Subjects(), Dial: on.dial, Gate: on.front,
 		Identity: gateway.Identity{Profile: d.Profile.Name, ConfigPath: d.Profile.ConfigPath, StateDir: d.Profile.StateDir},
 		Version:  d.Version, Log: d.logFor("gateway"), Ports: on.ports, Generation: d.generationFrame, Maintenance: d.maintenance,
+		Store: d.store, NodeCommands: on.config().Gateway.Nodes, Secrets: d.secrets, HTTP: d.overHTTP(on.settings),
 	}
 	if on.config().CanvasHost.Enabled && !d.skipCanvas() && !on.safe() {
 		cfg.CanvasHostURL = localURL(on.ports.Canvas)
@@ -137,22 +143,38 @@ func (d *daemon) buildGateway(on stage) (Component, error) {
 	return gateway.New(cfg)
 }
 
+// overHTTP is what the base port serves beside WebSockets. Safe mode has no agent
+// for what comes in by hooks.
+func (d *daemon) overHTTP(s *settings) gateway.HTTP {
+	c := s.config()
+	h := gateway.HTTP{
+		BasePath: c.Gateway.ControlUI.BasePath, DenyTools: slices.Concat(c.Gateway.Tools.Deny, c.Tools.Deny),
+	}
+	if c.Gateway.ControlUI.Enabled {
+		h.UI = dashboard.Handler(dashboard.Config{BasePath: c.Gateway.ControlUI.BasePath, Profile: d.Profile.Name})
+	}
+	if !s.safe() {
+		h.Hooks, h.Endpoints = c.Hooks, c.Gateway.HTTP.Endpoints
+	}
+	return h
+}
+
 // generationFrame is the config that runs, as clients see it.
-func (d *daemon) generationFrame() frame.Generation {
+func (d *daemon) generationFrame() msg.Generation {
 	s := d.settings()
-	return frame.Generation{
+	return msg.Generation{
 		Generation: s.generation.N, Source: string(s.choice.Source), Verdict: string(s.generation.Verdict),
 		Reason: s.reason(), Warnings: s.warnings(),
 	}
 }
 
 // maintenance is what the host knows of this gateway's own, nil when there is none.
-func (d *daemon) maintenance() *frame.Maintenance {
+func (d *daemon) maintenance() *msg.Maintenance {
 	i, err := d.Profile.Registry.Get(d.Profile.Name)
 	if err != nil || !i.InMaintenance(time.Now()) {
 		return nil // an entry that cannot be read is told of by the mesh
 	}
-	return &frame.Maintenance{Until: i.Maintenance.Until.UnixMilli(), Reason: i.Maintenance.Reason, By: i.Maintenance.By}
+	return &msg.Maintenance{Until: i.Maintenance.Until.UnixMilli(), Reason: i.Maintenance.Reason, By: i.Maintenance.By}
 }
 
 func (d *daemon) buildRescue(on stage) (Component, error) {
@@ -175,7 +197,20 @@ func (d *daemon) buildRecord(on stage) (Component, error) {
 func (d *daemon) buildAgent(on stage) (Component, error) {
 	return agent.New(agent.Config{
 		Subjects: d.Profile.Subjects(), Dial: on.dial, Version: d.Version, Store: d.store,
-		Agents: on.config().Agents, Log: d.logFor("agent"),
+		Agents: on.config().Agents, Workspace: d.workspace(on.settings), Log: d.logFor("agent"),
+	})
+}
+
+func (d *daemon) buildApproval(on stage) (Component, error) {
+	return approval.New(approval.Config{
+		Subjects: d.Profile.Subjects(), Dial: on.dial, Version: d.Version, Log: d.logFor("approval"), Path: d.Profile.ApprovalsFile(),
+	})
+}
+
+func (d *daemon) buildCron(on stage) (Component, error) {
+	return cron.New(cron.Config{
+		Subjects: d.Profile.Subjects(), Dial: on.dial, Version: d.Version, Log: d.logFor("cron"),
+		Store: d.store, StorePath: d.Profile.StoreDir(), MaxRuns: on.config().Cron.MaxConcurrentRuns,
 	})
 }
 
@@ -242,7 +277,7 @@ func (d *daemon) buildCanvas(on stage) (Component, error) {
 // secrets are the values that must never be recorded.
 func (d *daemon) secrets() []string {
 	s, m := d.settings(), d.currentMembers()
-	list := []string{s.token, s.config().Gateway.Auth.Password, d.browserToken(s)}
+	list := []string{s.token, s.config().Gateway.Auth.Password, s.config().Hooks.Token, d.browserToken(s)}
 	for _, u := range m.Users {
 		list = append(list, u.Password)
 	}

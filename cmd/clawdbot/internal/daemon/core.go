@@ -3,7 +3,6 @@ package daemon
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -24,8 +23,10 @@ func (d *daemon) startCore(context.Context) error {
 	d.push("core connection", func() error { nc.Close(); return nil })
 	var endpoints []bus.Endpoint
 	for method, handle := range map[string]bus.Handler{
-		"config.get": d.configGet, "config.schema": d.configSchema, "config.generations": d.configGenerations,
+		"config.get": d.configGet, "config.schema": d.configSchema, "config.set": d.configSet, "config.patch": d.configPatch,
 		"config.plan": d.configPlan, "config.apply": d.configApply,
+		"generations.list": d.generationsList, "generations.show": d.generationsShow, "generations.rollback": d.generationsRollback,
+		"ports.list": d.portsList, "profiles.list": d.profilesList, "update.run": d.updateRun,
 		"component.list": d.componentList, "component.restart": d.componentRestart,
 		"state.ls": d.stateList, "state.get": d.stateGet, "state.checkpoint": d.stateCheckpoint, "state.verify": d.stateVerify,
 		"bus.info": d.busInfo, "bus.users": d.busUsers, "bus.grant": d.busGrant, "bus.revoke": d.busRevoke,
@@ -49,7 +50,7 @@ func (d *daemon) startCore(context.Context) error {
 }
 
 func (d *daemon) stateList(_ context.Context, r *bus.Request) (any, error) {
-	q := msg.StateQuery{Limit: 1000}
+	q := msg.StateList{Limit: 1000}
 	if err := r.Decode(&q); err != nil {
 		return nil, err
 	}
@@ -57,11 +58,15 @@ func (d *daemon) stateList(_ context.Context, r *bus.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return map[string]any{"keys": keys}, nil
+	list := msg.StateKeys{Keys: []msg.StateKey{}}
+	for _, k := range keys {
+		list.Keys = append(list.Keys, msg.StateKey(k))
+	}
+	return list, nil
 }
 
 func (d *daemon) stateGet(_ context.Context, r *bus.Request) (any, error) {
-	var q msg.StateQuery
+	var q msg.StateGet
 	if err := r.Decode(&q); err != nil {
 		return nil, err
 	}
@@ -72,7 +77,7 @@ func (d *daemon) stateGet(_ context.Context, r *bus.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return map[string]any{"key": q.Key, "value": json.RawMessage(value)}, nil
+	return msg.StateValue{Key: q.Key, Value: value}, nil
 }
 
 func (d *daemon) stateCheckpoint(context.Context, *bus.Request) (any, error) {
@@ -80,7 +85,7 @@ func (d *daemon) stateCheckpoint(context.Context, *bus.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return map[string]any{"path": path}, nil
+	return msg.StateCheckpoint{Path: path}, nil
 }
 
 func (d *daemon) stateVerify(ctx context.Context, _ *bus.Request) (any, error) {
@@ -104,20 +109,21 @@ func (d *daemon) busInfo(context.Context, *bus.Request) (any, error) {
 }
 
 func (d *daemon) busUsers(context.Context, *bus.Request) (any, error) {
-	users := slices.Clone(d.currentMembers().Users)
-	for i := range users {
-		users[i].Password = ""
+	list := msg.BusUsers{Users: []msg.BusUser{}}
+	for _, u := range d.currentMembers().Users {
+		list.Users = append(list.Users, msg.BusUser{Name: u.Name, Publish: u.Publish, Subscribe: u.Subscribe})
 	}
-	return map[string]any{"users": users}, nil
+	return list, nil
 }
 
 // busGrant makes or replaces a named user, who can connect when the answer comes.
 // The answer is the only place that shows its password.
 func (d *daemon) busGrant(_ context.Context, r *bus.Request) (any, error) {
-	var u bus.User
-	if err := r.Decode(&u); err != nil {
+	var asked msg.BusUser
+	if err := r.Decode(&asked); err != nil {
 		return nil, err
 	}
+	u := bus.User{Name: asked.Name, Publish: asked.Publish, Subscribe: asked.Subscribe}
 	if err := bus.CheckGrant(d.Profile.Subjects(), u); err != nil {
 		return nil, bus.Errorf(bus.CodeInvalidRequest, "%v", err)
 	}
@@ -135,7 +141,7 @@ func (d *daemon) busGrant(_ context.Context, r *bus.Request) (any, error) {
 }
 
 func (d *daemon) busRevoke(_ context.Context, r *bus.Request) (any, error) {
-	var u bus.User
+	var u msg.BusRevoke
 	if err := r.Decode(&u); err != nil {
 		return nil, err
 	}
@@ -156,5 +162,5 @@ func (d *daemon) busRevoke(_ context.Context, r *bus.Request) (any, error) {
 	if err := d.updateMembers(); err != nil {
 		return nil, err
 	}
-	return map[string]any{"revoked": u.Name}, nil
+	return msg.BusRevoked{Revoked: u.Name}, nil
 }

@@ -28,12 +28,12 @@ func (d *daemon) componentList(ctx context.Context, _ *bus.Request) (any, error)
 		}
 		list = append(list, info)
 	}
-	return map[string]any{"components": list}, nil
+	return msg.ComponentList{Components: list}, nil
 }
 
 // componentRestart gives one component a new life and leaves the others alone.
 func (d *daemon) componentRestart(ctx context.Context, r *bus.Request) (any, error) {
-	var q msg.Component
+	var q msg.ComponentRestart
 	if err := r.Decode(&q); err != nil {
 		return nil, err
 	}
@@ -52,10 +52,10 @@ func (d *daemon) componentRestart(ctx context.Context, r *bus.Request) (any, err
 		if err := p.give(ctx, p.newOrder(nil)); err != nil {
 			return nil, err
 		}
-		return map[string]any{"restarting": q.Name}, nil
+		return msg.ComponentRestarted{Restarting: q.Name}, nil
 	}
 	if err := p.restart(ctx, nil); err != nil {
 		return nil, err
 	}
-	return map[string]any{"restarted": q.Name}, nil
+	return msg.ComponentRestarted{Restarted: q.Name}, nil
 }

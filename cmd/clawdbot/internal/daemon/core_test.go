@@ -164,13 +164,9 @@ func TestConfigGetKeepsSecrets(t *testing.T) {
 	if f.Valid || len(f.Issues) == 0 || !strings.Contains(f.Issues[0], "clawdbot.json:1:") {
 		t.Errorf("a broken file: %+v", f)
 	}
-	var gens struct {
-		Generations []config.Generation
-		Running     uint64
-		Source      config.Source
-	}
-	g.mustCall("config.generations", nil, &gens)
-	if len(gens.Generations) != 1 || gens.Running != 1 || gens.Source != config.FromFile || gens.Generations[0].Files != nil {
+	var gens msg.GenerationsList
+	g.mustCall("generations.list", nil, &gens)
+	if len(gens.Generations) != 1 || gens.Running != 1 || gens.Source != string(config.FromFile) {
 		t.Errorf("generations: %+v", gens)
 	}
 	var schema struct{ Schema map[string]any }
@@ -184,7 +180,7 @@ func TestStateMethods(t *testing.T) {
 	h := newHost(t)
 	g := h.start(h.profile("main"), h.base)
 	var list struct{ Keys []struct{ Key string } }
-	g.mustCall("state.ls", msg.StateQuery{Prefix: "config/generation/"}, &list)
+	g.mustCall("state.ls", msg.StateList{Prefix: "config/generation/"}, &list)
 	if len(list.Keys) != 1 || list.Keys[0].Key != "config/generation/1" {
 		t.Errorf("keys: %+v", list)
 	}
@@ -192,12 +188,12 @@ func TestStateMethods(t *testing.T) {
 		Key   string
 		Value struct{ Verdict config.Verdict }
 	}
-	g.mustCall("state.get", msg.StateQuery{Key: "config/generation/1"}, &got)
+	g.mustCall("state.get", msg.StateGet{Key: "config/generation/1"}, &got)
 	if got.Key != "config/generation/1" || got.Value.Verdict != config.Probation {
 		t.Errorf("got %+v", got)
 	}
-	g.refuses("state.get", msg.StateQuery{Key: "config/generation/9"}, `no key "config/generation/9"`)
-	g.refuses("state.get", msg.StateQuery{Key: "/"}, `no key "/"`)
+	g.refuses("state.get", msg.StateGet{Key: "config/generation/9"}, `no key "config/generation/9"`)
+	g.refuses("state.get", msg.StateGet{Key: "/"}, `no key "/"`)
 	g.refuses("state.ls", map[string]any{"limit": "many"}, "limit: must be a whole number")
 	var made struct{ Path string }
 	g.mustCall("state.checkpoint", nil, &made)

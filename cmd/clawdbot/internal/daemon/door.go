@@ -3,6 +3,8 @@ package daemon
 import (
 	"errors"
 	"net"
+	"slices"
+	"strconv"
 	"sync"
 	"time"
 )
@@ -11,10 +13,10 @@ import (
 // and go by keys; a connection that arrives between two of them waits for the
 // next.
 type door struct {
-	ln    net.Listener
+	lns   []net.Listener
 	shut  chan struct{} // closed with the door
 	ended chan struct{}
-	addr  string // as it was asked for
+	place place
 	once  sync.Once
 
 	mu      sync.Mutex
@@ -22,11 +24,45 @@ type door struct {
 	changed chan struct{} // closed when key changes
 }
 
-// newDoor is a door in the listener at the address that was asked for.
-func newDoor(ln net.Listener, addr string) *door {
-	d := &door{ln: ln, addr: addr, shut: make(chan struct{}), ended: make(chan struct{}), changed: make(chan struct{})}
-	go d.accept()
-	return d
+// place is where a door is: one port, on one or more addresses of the host.
+type place struct {
+	hosts []string
+	port  int
+}
+
+func (p place) is(other place) bool {
+	return p.port == other.port && slices.Equal(p.hosts, other.hosts)
+}
+
+// openDoor binds the port on all addresses, or on none.
+func openDoor(at place) (*door, error) {
+	d := &door{place: at, shut: make(chan struct{}), ended: make(chan struct{}), changed: make(chan struct{})}
+	for _, host := range at.hosts {
+		ln, err := net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(at.port)))
+		if err != nil {
+			return nil, errors.Join(append([]error{err}, closeAll(d.lns)...)...)
+		}
+		d.lns = append(d.lns, ln)
+	}
+	go d.run()
+	return d, nil
+}
+
+func closeAll(lns []net.Listener) (errs []error) {
+	for _, ln := range lns {
+		errs = append(errs, ln.Close())
+	}
+	return errs
+}
+
+// run accepts on every address until the door is closed.
+func (d *door) run() {
+	defer close(d.ended)
+	var all sync.WaitGroup
+	for _, ln := range d.lns {
+		all.Go(func() { d.accept(ln) })
+	}
+	all.Wait()
 }
 
 // key is one component's use of a door, as a net.Listener. It is the one that
@@ -53,10 +89,9 @@ func (d *door) hand(k *key) {
 }
 
 // accept passes connections on until the door is closed.
-func (d *door) accept() {
-	defer close(d.ended)
+func (d *door) accept(ln net.Listener) {
 	for {
-		c, err := d.ln.Accept()
+		c, err := ln.Accept()
 		if errors.Is(err, net.ErrClosed) {
 			return
 		}
@@ -110,7 +145,7 @@ func (d *door) Close() error {
 	var err error
 	d.once.Do(func() {
 		close(d.shut)
-		err = d.ln.Close()
+		err = errors.Join(closeAll(d.lns)...)
 	})
 	<-d.ended
 	return err
@@ -140,5 +175,5 @@ func (k *key) Close() error {
 	return nil
 }
 
-// Addr implements net.Listener.
-func (k *key) Addr() net.Addr { return k.door.ln.Addr() }
+// Addr implements net.Listener. It is the first address of the door.
+func (k *key) Addr() net.Addr { return k.door.lns[0].Addr() }

@@ -8,13 +8,12 @@ import (
 	"time"
 )
 
-func openDoor(t *testing.T) *door {
+func mustOpen(t *testing.T) *door {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	d, err := openDoor(place{hosts: []string{loopback}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := newDoor(ln, "127.0.0.1:0")
 	t.Cleanup(func() { _ = d.Close() })
 	return d
 }
@@ -36,7 +35,7 @@ func greet(k *key, name string) {
 // knock returns what the other side of a new connection says.
 func knock(t *testing.T, d *door) string {
 	t.Helper()
-	c, err := net.Dial("tcp", d.ln.Addr().String())
+	c, err := net.Dial("tcp", d.lns[0].Addr().String())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,7 +51,7 @@ func knock(t *testing.T, d *door) string {
 }
 
 func TestDoorOutlivesWhoIsBehindIt(t *testing.T) {
-	d := openDoor(t)
+	d := mustOpen(t)
 	first, second := d.cut(), d.cut()
 	greet(first, "first")
 	if got := knock(t, d); got != "first" {
@@ -76,7 +75,7 @@ func TestDoorOutlivesWhoIsBehindIt(t *testing.T) {
 
 // TestConnectionWaitsBetweenTwoLives: a restart of a component refuses nobody.
 func TestConnectionWaitsBetweenTwoLives(t *testing.T) {
-	d := openDoor(t)
+	d := mustOpen(t)
 	first := d.cut()
 	greet(first, "first")
 	knock(t, d)
@@ -93,7 +92,7 @@ func TestConnectionWaitsBetweenTwoLives(t *testing.T) {
 }
 
 func TestShutDoorEndsItsKeys(t *testing.T) {
-	d := openDoor(t)
+	d := mustOpen(t)
 	k := d.cut()
 	ended := make(chan error, 1)
 	go func() { _, err := k.Accept(); ended <- err }()
@@ -103,7 +102,7 @@ func TestShutDoorEndsItsKeys(t *testing.T) {
 	if err := <-ended; !errors.Is(err, net.ErrClosed) {
 		t.Errorf("got %v", err)
 	}
-	if _, err := net.DialTimeout("tcp", d.ln.Addr().String(), time.Second); err == nil {
+	if _, err := net.DialTimeout("tcp", d.lns[0].Addr().String(), time.Second); err == nil {
 		t.Error("the port is still open")
 	}
 }

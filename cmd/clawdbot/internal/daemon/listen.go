@@ -26,16 +26,14 @@ func (d *daemon) listen(context.Context) error {
 		if b.addr == nil || !b.on(now) {
 			continue
 		}
-		host, port, err := b.addr(now)
+		at, err := b.addr(now)
 		if err != nil {
 			return err
 		}
-		addr := net.JoinHostPort(host, strconv.Itoa(port))
-		ln, err := net.Listen("tcp", addr)
+		door, err := openDoor(at)
 		if err != nil {
-			return d.taken(b.name, port, err)
+			return d.taken(b.name, at.port, err)
 		}
-		door := newDoor(ln, addr)
 		d.doors[b.name] = door
 		d.push(b.name+" listener", door.Close)
 	}
@@ -113,23 +111,26 @@ func (d *daemon) linkAddr() string {
 func (d *daemon) skipCanvas() bool { return d.Profile.Env().Get("CLAWDBOT_SKIP_CANVAS_HOST") == "1" }
 
 // address is where a component listens, by its bind mode of the config.
-func (d *daemon) address(component, bind string, port int) (string, int, error) {
-	host, err := bindHost(bind)
+func (d *daemon) address(component, bind string, port int) (place, error) {
+	hosts, err := bindHosts(bind)
 	if err != nil {
-		return "", 0, refuse(d.Profile.Command("config set "+component+".bind loopback"), "%s: %w", component, err)
+		return place{}, refuse(d.Profile.Command("config set "+component+".bind loopback"), "%s: %w", component, err)
 	}
-	return host, port, nil
+	return place{hosts, port}, nil
 }
 
-// bindHost is the address to listen on for a bind mode of the config.
-func bindHost(mode string) (string, error) {
+// bindHosts are the addresses to listen on for a bind mode of the config.
+// Loopback is always one: peers and commands of this host come that way. Auto is
+// loopback, as in the original where that can be had.
+func bindHosts(mode string) ([]string, error) {
 	switch mode {
 	case "lan":
-		return "0.0.0.0", nil
+		return []string{"0.0.0.0"}, nil
 	case "tailnet":
-		return tailnetAddr()
+		addr, err := tailnetAddr()
+		return []string{addr, loopback}, err
 	}
-	return loopback, nil // loopback, and auto, which is loopback until there is more to know
+	return []string{loopback}, nil
 }
 
 // tailnet is the range that Tailscale gives addresses from (RFC 6598).

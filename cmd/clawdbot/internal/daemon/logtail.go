@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 
 	"clawdbot/bus"
@@ -17,6 +18,7 @@ const (
 	tailMaxLines = 5000
 	tailBytes    = 250_000
 	tailMaxBytes = 1_000_000
+	tailReply    = 900_000 // of its lines, as JSON
 )
 
 // logsTail answers logs.tail with the end of the log file, or with what came
@@ -49,11 +51,12 @@ func (d *daemon) logsTail(_ context.Context, r *bus.Request) (any, error) {
 	if tail.Truncated = st.Size()-from > q.MaxBytes; tail.Truncated {
 		from = st.Size() - q.MaxBytes - 1 // the byte before tells whether the first line is whole
 	}
-	body, err := io.ReadAll(io.NewSectionReader(f, from, st.Size()-from))
-	if err != nil {
+	var read strings.Builder
+	read.Grow(int(st.Size() - from))
+	if _, err := io.Copy(&read, io.NewSectionReader(f, from, st.Size()-from)); err != nil {
 		return nil, err
 	}
-	text := string(body)
+	text := read.String()
 	if tail.Truncated {
 		_, text, _ = strings.Cut(text, "\n")
 	}
@@ -62,8 +65,21 @@ func (d *daemon) logsTail(_ context.Context, r *bus.Request) (any, error) {
 	if text = text[:whole]; text != "" {
 		tail.Lines = strings.Split(strings.TrimSuffix(text, "\n"), "\n")
 	}
-	if over := len(tail.Lines) - q.Limit; over > 0 {
+	if over := max(len(tail.Lines)-q.Limit, tooMany(tail.Lines)); over > 0 {
 		tail.Lines, tail.Truncated = tail.Lines[over:], true
 	}
 	return tail, nil
+}
+
+// tooMany is how many of the first lines must stay out, so that the answer fits
+// into a message on the bus.
+func tooMany(lines []string) int {
+	size := 0
+	for i, line := range slices.Backward(lines) {
+		quoted := strings.Count(line, `"`) + strings.Count(line, `\`)
+		if size += len(line) + quoted + len(`"",`); size > tailReply {
+			return i + 1
+		}
+	}
+	return 0
 }

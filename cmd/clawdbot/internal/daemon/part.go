@@ -2,10 +2,10 @@ package daemon
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
-	"strconv"
 	"sync"
 	"time"
 
@@ -23,7 +23,7 @@ type blueprint struct {
 	// browser or a queue. The others are built beside the life they replace.
 	alone bool
 	// addr is where it listens; nil for one without a port.
-	addr func(*settings) (host string, port int, err error)
+	addr func(*settings) (place, error)
 }
 
 // stage is what one life of a component is built on.
@@ -31,6 +31,14 @@ type stage struct {
 	*settings
 	dial     func() (*nats.Conn, error)
 	listener net.Listener // nil for one without a port
+}
+
+// secure is the listener, with TLS where the settings have it.
+func (s stage) secure() net.Listener {
+	if s.tls == nil {
+		return s.listener
+	}
+	return tls.NewListener(s.listener, s.tls)
 }
 
 // life is one life of a component, from its construction to its end.
@@ -160,18 +168,18 @@ func (p *part) doorFor(s *settings) (*door, error) {
 	if p.addr == nil {
 		return nil, nil
 	}
-	host, port, err := p.addr(s)
+	at, err := p.addr(s)
 	if err != nil {
 		return nil, err
 	}
-	if addr := net.JoinHostPort(host, strconv.Itoa(port)); p.door == nil || p.door.addr != addr {
-		ln, err := net.Listen("tcp", addr)
-		if err != nil {
-			return nil, p.d.taken(p.name, port, err)
-		}
-		return newDoor(ln, addr), nil
+	if p.door != nil && p.door.place.is(at) {
+		return p.door, nil
 	}
-	return p.door, nil
+	door, err := openDoor(at)
+	if err != nil {
+		return nil, p.d.taken(p.name, at.port, err)
+	}
+	return door, nil
 }
 
 // take makes a new life the present one and lets it run.
@@ -339,9 +347,8 @@ func (p *part) inItsOwnWay(s *settings) bool {
 	if p.door == nil || p.addr == nil {
 		return false
 	}
-	host, port, err := p.addr(s)
-	_, now, splitErr := net.SplitHostPort(p.door.addr)
-	return err == nil && splitErr == nil && now == strconv.Itoa(port) && p.door.addr != net.JoinHostPort(host, now)
+	at, err := p.addr(s)
+	return err == nil && p.door.place.port == at.port && !p.door.place.is(at)
 }
 
 func (p *part) stop() error {

@@ -199,7 +199,7 @@ func TestComponentRestartByHand(t *testing.T) {
 			t.Errorf("%s: %d restarts, up since %s", p.name, p.restarts(), p.upSince())
 		}
 	}
-	g.refuses("component.restart", msg.Component{Name: "cavnas"}, `no component "cavnas"; there are: agent, bridge`)
+	g.refuses("component.restart", msg.Component{Name: "cavnas"}, `no component "cavnas"; there are: agent, approval`)
 }
 
 // TestComponentThatEndsIsBuiltAgain: the gateway goes on without it meanwhile.

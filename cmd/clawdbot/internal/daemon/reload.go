@@ -166,7 +166,7 @@ func last(component string) int {
 func (f *follower) register(s *settings) error {
 	f.meshing.Lock()
 	defer f.meshing.Unlock()
-	i, err := f.Profile.Amend(func(i *profile.Instance) { i.Ports, i.Workspace = s.ports, f.workspace(s) })
+	i, err := f.Profile.Amend(func(i *profile.Instance) { i.Ports, i.TLS, i.Workspace = s.ports, s.pin, f.workspace(s) })
 	if err == nil {
 		f.instance = i
 	}

@@ -16,7 +16,7 @@ import (
 
 var itoa = strconv.Itoa
 
-// generations is the answer of config.generations.
+// generations is the answer of generations.list.
 type generations struct {
 	Generations []config.Generation
 	Running     uint64
@@ -26,12 +26,12 @@ type generations struct {
 	Boot        string
 }
 
-// configs polls config.generations until it is as wanted.
+// configs polls generations.list until it is as wanted.
 func (g *gatewayUnderTest) configs(what string, want func(generations) bool) generations {
 	g.t.Helper()
 	for deadline := time.Now().Add(30 * time.Second); ; {
 		var now generations
-		err := g.nowCall("config.generations", &now)
+		err := g.nowCall("generations.list", &now)
 		if err == nil && want(now) {
 			return now
 		}
@@ -262,16 +262,19 @@ func TestApply(t *testing.T) {
 	h.write(p, "{}")
 	g := h.start(p, h.base)
 	g.configs("good", isGood(1))
-	g.refuses("config.apply", rawConfig{Raw: "{bridge: 3}"}, "bridge")
-	g.refuses("config.apply", rawConfig{Raw: "{}", BaseHash: "0"}, "changed meanwhile")
-	g.refuses("config.apply", rawConfig{Raw: "{}", ProbationMs: -1}, "probationMs")
+	try := func(raw, hash string, ms int64) msg.ConfigApply {
+		return msg.ConfigApply{ConfigWrite: msg.ConfigWrite{Raw: raw, BaseHash: hash}, ProbationMs: ms, Try: true}
+	}
+	g.refuses("config.apply", try("{bridge: 3}", "", 0), "bridge")
+	g.refuses("config.apply", try("{}", "0", 0), "changed meanwhile")
+	g.refuses("config.apply", try("{}", "", -1), "probationMs")
 	var plan struct {
 		Valid   bool
 		Effect  config.Effect
 		Changes config.Changes
 	}
-	raw := rawConfig{Raw: "{canvasHost: {liveReload: false}}", ProbationMs: 100}
-	g.mustCall("config.plan", raw, &plan)
+	raw := try("{canvasHost: {liveReload: false}}", "", 100)
+	g.mustCall("config.plan", msg.ConfigPlan{Raw: raw.Raw}, &plan)
 	if !plan.Valid || plan.Effect != config.EffectComponent || len(plan.Changes) != 1 || plan.Changes[0].Path != "canvasHost.liveReload" {
 		t.Errorf("plan: %+v", plan)
 	}

@@ -2,12 +2,14 @@ package daemon
 
 import (
 	"cmp"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"slices"
 
 	"clawdbot/bus/msg"
 	"clawdbot/profile"
+	"clawdbot/profile/cert"
 	"clawdbot/profile/config"
 	"clawdbot/profile/gate"
 	"clawdbot/profile/ports"
@@ -23,7 +25,9 @@ type settings struct {
 	tightened  []string // what the fallback was not allowed to weaken
 	ports      ports.Ports
 	token      string
-	front      *gate.Gate // before the gateway and the canvas
+	front      *gate.Gate  // before the gateway and the canvas
+	tls        *tls.Config // of the base port; nil when it speaks plain
+	pin        string      // fingerprint of its certificate
 }
 
 func (s *settings) config() config.Config { return s.choice.Loaded.Config }
@@ -55,9 +59,29 @@ func (d *daemon) admit(s *settings) error {
 	if err != nil {
 		return err
 	}
+	if err := d.certify(s); err != nil {
+		return err
+	}
 	s.token = credential.Token
-	s.front, err = gate.New(gate.Config{Token: credential.Token, Password: credential.Password, Log: d.log.With("component", "gateway")})
+	s.front, err = gate.New(gate.Config{Token: credential.Token, Password: credential.Password, TrustedProxies: s.config().Gateway.TrustedProxies, Log: d.log.With("component", "gateway")})
 	return err
+}
+
+// certify prepares TLS on the base port, where the config wants it.
+func (d *daemon) certify(s *settings) (err error) {
+	s.tls, s.pin = nil, ""
+	t := s.config().Gateway.TLS
+	if !t.Enabled {
+		return nil
+	}
+	s.tls, s.pin, err = cert.Load(cert.Config{
+		CertPath: d.Profile.ExpandHome(t.CertPath), KeyPath: d.Profile.ExpandHome(t.KeyPath),
+		Dir: d.Profile.TLSDir(), Generate: t.AutoGenerate,
+	})
+	if err != nil {
+		return refuse(d.Profile.Command("config get gateway.tls"), "gateway.tls: %w", err)
+	}
+	return nil
 }
 
 // reason is why what runs is not the file as it is; "" when it is.

@@ -172,7 +172,7 @@ func (d *daemon) claim(context.Context) error {
 	}
 	d.instance, err = p.Registry.Update(func(all []profile.Instance) (profile.Instance, error) {
 		next := profile.Instance{
-			Profile: p.Name, Bus: p.Bus(), ConfigPath: p.ConfigPath, StateDir: p.StateDir, Workspace: d.workspace(d.settings()), Ports: d.settings().ports,
+			Profile: p.Name, Bus: p.Bus(), ConfigPath: p.ConfigPath, StateDir: p.StateDir, Workspace: d.workspace(d.settings()), Ports: d.settings().ports, TLS: d.settings().pin,
 			LinkAddr: d.linkAddr(), Boot: d.boot, Manager: d.Manager, Keeper: d.Keeper, Process: self.Identity, StartedAt: time.Now(), Exe: p.Env().Exe, Version: d.Version,
 		}
 		for _, i := range all {
