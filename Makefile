@@ -27,7 +27,7 @@ race: ## every test with -race
 	CGO_ENABLED=1 go test -race -timeout 20m ./...
 
 bench: build ## measure the figures and print them as tables
-	go test -run '^$$' -bench . -benchtime 1x -timeout 30m ./bus ./cmd/clawdbot
+	go test -run '^$$' -bench . -benchtime 1x -timeout 30m ./bus ./gateway ./cmd/clawdbot
 
 drill: build ## rehearse every fault on scratch copies
 	$(BIN) drill
@@ -63,6 +63,7 @@ deps: ## install Chromium, systemd and D-Bus for the tests (Debian, as root)
 	command -v chromium >/dev/null || missing="$$missing chromium"; \
 	test -x /lib/systemd/systemd || missing="$$missing systemd"; \
 	command -v dbus-daemon >/dev/null || missing="$$missing dbus"; \
+	command -v ip >/dev/null || missing="$$missing iproute2"; \
 	command -v gcc >/dev/null || missing="$$missing gcc libc6-dev"; \
 	test -z "$$missing" && exit 0; \
 	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
