@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -10,7 +11,9 @@ import (
 	"path/filepath"
 	"regexp"
 	"strconv"
+	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -56,6 +59,7 @@ func runScripts(t *testing.T, dir string) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits, "listen": listen, "mode": mode, "remember": remember, "ready": ready, "until": until,
+			"pin": pin, "refused": refused,
 		},
 	})
 }
@@ -147,6 +151,37 @@ func until(ts *testscript.TestScript, neg bool, args []string) {
 		case <-deadline:
 			ts.Fatalf("%v never says %s", args[1:], args[0])
 		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
+// pin sets PIN to the fingerprint of the default profile's certificate and TOKEN
+// to its token, as their owner would tell them.
+func pin(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 0 {
+		ts.Fatalf("usage: pin")
+	}
+	var i profile.Instance
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile(ts.MkAbs("home/.local/state/clawdbot/instances/default.json"))), &i))
+	ts.Setenv("PIN", i.TLS)
+	ts.Setenv("TOKEN", strings.TrimSpace(ts.ReadFile(ts.MkAbs("home/.clawdbot/gateway.token"))))
+}
+
+// refused waits until nobody listens at an address: refused host:port
+func refused(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: refused host:port")
+	}
+	for deadline := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
+		c, err := net.Dial("tcp", args[0])
+		if errors.Is(err, syscall.ECONNREFUSED) {
+			return
+		}
+		if err == nil {
+			_ = c.Close()
+		}
+		if time.Now().After(deadline) {
+			ts.Fatalf("%s still answers: %v", args[0], err)
 		}
 	}
 }

@@ -81,6 +81,8 @@ type gatewayStatus struct {
 	PID       int         `json:"pid"`
 	UptimeMs  int64       `json:"uptimeMs"`
 	Verdict   msg.Verdict `json:"verdict"`
+
+	TLSFingerprint string `json:"tlsFingerprint,omitempty"` // of its certificate; "" when it speaks plain
 }
 
 type componentStatus struct {
@@ -182,6 +184,9 @@ func (a *app) status(ctx context.Context, p profile.Profile) statusView {
 		} else if file.err != nil && onFile(r.Config) && r.Config.Reason == "" { // it was broken a moment ago
 			r.Config.Warnings = append(r.Config.Warnings, "the file cannot be used any more: "+oneLine(file.err.Error()))
 		}
+	}
+	if i, alive, err := running(p); err == nil && alive {
+		r.Gateway.TLSFingerprint = i.TLS
 	}
 	return v
 }

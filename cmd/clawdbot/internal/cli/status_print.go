@@ -113,6 +113,9 @@ func (a *app) printStatus(p profile.Profile, v statusView) {
 	for _, l := range portLines(r.Gateway.URL, r.Ports) {
 		a.wrapped(pen.dim(fmt.Sprintf("  %-11s", l[0])), l[1])
 	}
+	if r.Gateway.TLSFingerprint != "" {
+		a.printf("%s sha256:%s\n", pen.dim("  certificate"), r.Gateway.TLSFingerprint)
+	}
 	a.printComponents(r.Components)
 	a.printPeers(r.Peers)
 	a.printf("\n")

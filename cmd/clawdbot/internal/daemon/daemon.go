@@ -122,7 +122,13 @@ type step struct {
 // Run runs a gateway until ctx ends. A gateway that has to restart, for a config
 // that takes a new start, does so inside this call. It returns a *StartError
 // when the start was refused.
-func Run(ctx context.Context, o Options) error { return lives(ctx, o, func(*daemon) {}) }
+func Run(ctx context.Context, o Options) error {
+	if loaded, err := o.Profile.Load(); err == nil && loaded.Config.Gateway.Mode == "remote" {
+		return refuse(o.Profile.Command("config set gateway.mode local"),
+			"gateway.mode is remote: the gateway of profile %s is at %s, and none runs here", o.Profile.Name, loaded.Config.Gateway.Remote.URL)
+	}
+	return lives(ctx, o, func(*daemon) {})
+}
 
 // lives runs one life of the gateway after the other; prepare sees each before
 // it starts.
