@@ -140,7 +140,7 @@ func (s *Server) options(m Members, unborn []Peer) (*server.Options, error) {
 	opts := &server.Options{
 		ServerName: "clawdbot-" + cfg.Subjects.Profile(),
 		Host:       cfg.Host, Port: pick(cfg.Port), HTTPHost: cfg.Host, HTTPPort: cfg.MonitorPort,
-		NoSigs: true, SystemAccount: a.system.Name,
+		NoSigs: true, SystemAccount: a.system.Name, MaxClosedClients: 1000, // of 10,000 the empty list alone takes 80 kB
 		PingInterval: pingEvery, MaxPingsOut: maxPingsOut, DisableShortFirstPing: true,
 		ConnectErrorReports: 1 << 20, ReconnectErrorReports: 1 << 20, // a peer that is down is no error of ours
 		LeafNode: server.LeafNodeOpts{

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"container/list"
+	"context"
 	"log/slog"
 	"net"
 	"net/http"
@@ -9,8 +10,8 @@ import (
 )
 
 // maxStrangers bounds the connections of those who have not said who they are:
-// still silent ones, ones with half a request, ones in their handshake, HTTP
-// clients between two requests.
+// still silent ones, ones with half a request or one that has not passed the gate,
+// ones in their handshake, HTTP clients between two requests.
 const maxStrangers = 512
 
 // door knows the strangers. One more than maxStrangers closes the oldest, so a
@@ -26,13 +27,28 @@ type door struct {
 
 func newDoor(q *quiet) *door { return &door{quiet: q, places: map[net.Conn]*list.Element{}} }
 
-// state implements http.Server.ConnState. Whoever has a whole request under way is
-// no stranger. A WebSocket in its handshake is one: wait and leave tell of it.
+// state implements http.Server.ConnState. Who has a request under way is the newest
+// stranger: its body may never come. A WebSocket in its handshake is one as well:
+// wait and leave tell of it.
 func (d *door) state(c net.Conn, state http.ConnState) {
+	d.leave(c)
 	switch state {
-	case http.StateNew, http.StateIdle:
+	case http.StateNew, http.StateActive, http.StateIdle:
 		d.wait(c)
-	default:
+	}
+}
+
+type connKey struct{}
+
+// context implements http.Server.ConnContext, for known.
+func (d *door) context(ctx context.Context, c net.Conn) context.Context {
+	return context.WithValue(ctx, connKey{}, c)
+}
+
+// known takes the request's connection off the list until the request is done: it
+// has passed the gate.
+func (d *door) known(r *http.Request) {
+	if c, ok := r.Context().Value(connKey{}).(net.Conn); ok {
 		d.leave(c)
 	}
 }

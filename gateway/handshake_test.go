@@ -126,12 +126,14 @@ func TestPasswordConnects(t *testing.T) {
 
 func TestHostilePageCannotConnect(t *testing.T) {
 	f := start(t, gateway.Limits{})
-	for _, c := range []struct{ host, origin string }{
+	hosts := []struct{ host, origin string }{
+		{f.addr, "http://evil.example"},
 		{f.addr, "http://evil.example"},
 		{f.addr, "null"},
 		{f.addr, "http://127.0.0.1:1"},
 		{"evil.example:80", "http://evil.example:80"}, // a name rebound to this machine
-	} {
+	}
+	for _, c := range hosts {
 		ws, resp, err := websocket.Dial(t.Context(), "ws://"+f.addr, &websocket.DialOptions{
 			Host: c.host, HTTPHeader: http.Header{"Origin": {c.origin}},
 		})
@@ -141,6 +143,9 @@ func TestHostilePageCannotConnect(t *testing.T) {
 		} else if resp == nil || resp.StatusCode != http.StatusForbidden {
 			t.Errorf("host %s origin %s: %v", c.host, c.origin, err)
 		}
+	}
+	if n := f.logged("refused a request"); n != len(hosts)-1 { // the first came twice
+		t.Errorf("logged %d times:\n%s", n, f.log)
 	}
 	f.dial("Origin", "http://"+f.addr) // its own page may
 }

@@ -1,7 +1,9 @@
 package gateway_test
 
 import (
+	"bufio"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -132,8 +134,40 @@ func TestHalfOpenSockets(t *testing.T) {
 	}
 }
 
+// TestBodiesThatDoNotCome are of requests that nobody let in. One that passed the
+// gate before all of them is not cut off.
+func TestBodiesThatDoNotCome(t *testing.T) {
+	f := start(t, gateway.Limits{})
+	post := func(path, header string) net.Conn {
+		c, err := net.Dial("tcp", f.addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = c.Close() })
+		fmt.Fprintf(c, "POST %s HTTP/1.1\r\nHost: localhost\r\n%s\r\n", path, header)
+		_ = c.SetReadDeadline(time.Now().Add(10 * time.Second))
+		return c
+	}
+	known := post("/tools/invoke", "Authorization: Bearer "+token+"\r\nContent-Type: application/json\r\nExpect: 100-continue\r\nContent-Length: 2\r\n")
+	if line, err := bufio.NewReader(known).ReadString('\n'); err != nil || !strings.Contains(line, "100 Continue") {
+		t.Fatal(line, err)
+	}
+	first := post("/healthz", "Content-Length: 1000\r\n")
+	for range 600 {
+		post("/healthz", "Content-Length: 1000\r\n")
+	}
+	if _, err := first.Read(make([]byte, 1)); err == nil || errorsIsTimeout(err) {
+		t.Errorf("the oldest stranger is still connected: %v", err)
+	}
+	_, _ = io.WriteString(known, "{}")
+	if answer, err := http.ReadResponse(bufio.NewReader(known), nil); err != nil || answer.StatusCode != http.StatusBadRequest {
+		t.Errorf("the one that passed the gate: %+v %v", answer, err)
+	}
+}
+
 func errorsIsTimeout(err error) bool {
-	e, ok := err.(net.Error)
+	var e net.Error
+	ok := errors.As(err, &e)
 	return ok && e.Timeout()
 }
 

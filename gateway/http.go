@@ -44,6 +44,7 @@ func (s *Server) newHTTP() (*http.Server, error) {
 		MaxHeaderBytes:    64 << 10,
 		ErrorLog:          slog.NewLogLogger(s.cfg.Log.Handler(), slog.LevelDebug),
 		ConnState:         s.door.state,
+		ConnContext:       s.door.context,
 		BaseContext:       func(net.Listener) context.Context { return ctx },
 	}
 	srv.RegisterOnShutdown(cancel)
@@ -63,14 +64,19 @@ func (s *Server) handler() (http.Handler, error) {
 		mux.Handle(r.path, notAllowed(r.method))
 	}
 	mux.Handle("/", others)
-	return s.cfg.Gate.WrapOpen(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := s.cfg.Gate.CheckRequest(r); err != nil {
+			s.quiet.say(slog.LevelInfo, "refused a request", err.Error(), "client", r.RemoteAddr, "reason", err)
+			gate.Deny(w, err)
+			return
+		}
 		if strings.EqualFold(r.Header.Get("Upgrade"), "websocket") {
 			s.serveWebSocket(w, r)
 			return
 		}
 		guard(w.Header())
 		mux.ServeHTTP(w, r)
-	})), nil
+	}), nil
 }
 
 // httpRoute is one path with its only method.
@@ -81,7 +87,13 @@ type httpRoute struct {
 
 func (s *Server) httpRoutes() []httpRoute {
 	ai := openai.New(openai.Config{Endpoints: s.cfg.HTTP.Endpoints, Subjects: s.cfg.Subjects, Conn: s.nc, Log: s.cfg.Log})
-	known := func(f http.HandlerFunc) http.Handler { return s.cfg.Gate.WrapAs(f, shaped(openai.Failure)) }
+	behind := func(next http.Handler, failure func(int, string) any) http.Handler {
+		return s.cfg.Gate.WrapAs(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			s.door.known(r)
+			next.ServeHTTP(w, r)
+		}), shaped(failure))
+	}
+	known := func(f http.HandlerFunc) http.Handler { return behind(f, openai.Failure) }
 	return []httpRoute{
 		{http.MethodGet, "/healthz", http.HandlerFunc(s.serveHealthz)},
 		{http.MethodGet, "/readyz", http.HandlerFunc(s.serveReadyz)},
@@ -90,7 +102,7 @@ func (s *Server) httpRoutes() []httpRoute {
 		{http.MethodPost, "/v1/responses", known(ai.Responses)},
 		{http.MethodGet, "/v1/models", known(ai.Models)},
 		{http.MethodGet, "/v1/models/{id}", known(ai.Model)},
-		{http.MethodPost, "/tools/invoke", s.cfg.Gate.WrapAs(http.HandlerFunc(s.serveTool), shaped(toolFailure))},
+		{http.MethodPost, "/tools/invoke", behind(http.HandlerFunc(s.serveTool), toolFailure)},
 	}
 }
 
@@ -105,7 +117,9 @@ func (s *Server) others() (http.Handler, error) {
 	var webhooks *hooks.Handler
 	if cfg := s.cfg.HTTP.Hooks; cfg.Enabled {
 		var err error
-		webhooks, err = hooks.New(hooks.Config{Settings: cfg, Gateway: s.cfg.Gate, Subjects: s.cfg.Subjects, Conn: s.nc, Log: s.cfg.Log})
+		webhooks, err = hooks.New(hooks.Config{
+			Settings: cfg, Gateway: s.cfg.Gate, Known: s.door.known, Subjects: s.cfg.Subjects, Conn: s.nc, Log: s.cfg.Log,
+		})
 		if err != nil {
 			return nil, err
 		}

@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"sync"
 	"time"
 )
@@ -10,7 +11,8 @@ import (
 const (
 	// sameAgain is for how long the same thing is not logged again.
 	sameAgain = time.Minute
-	// maxSaid bounds what is remembered; all is forgotten past it.
+	// maxSaid bounds what is remembered, and so what is logged: details past it are
+	// of one kind, for outsiders choose some of them.
 	maxSaid = 256
 )
 
@@ -48,12 +50,15 @@ func (q *quiet) say(level slog.Level, msg, detail string, args ...any) {
 func (q *quiet) count(k kind, now time.Time) (more int, first bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	if len(q.said) >= maxSaid && q.said[k] == nil {
+		maps.DeleteFunc(q.said, func(_ kind, r *repeats) bool { return now.Sub(r.since) >= sameAgain })
+		if len(q.said) >= maxSaid {
+			k.detail = ""
+		}
+	}
 	r := q.said[k]
 	switch {
 	case r == nil:
-		if len(q.said) >= maxSaid {
-			clear(q.said)
-		}
 		q.said[k] = &repeats{since: now}
 		return 0, true
 	case now.Sub(r.since) < sameAgain:

@@ -28,11 +28,18 @@ func TestQuietCounts(t *testing.T) {
 		if !strings.Contains(b.String(), "more=4") {
 			t.Errorf("no count:\n%s", &b)
 		}
+		b.Reset()
 		for i := range 10 * maxSaid {
 			q.say(slog.LevelInfo, "refused", fmt.Sprint(i))
 		}
-		if len(q.said) > maxSaid {
-			t.Errorf("%d kinds are remembered", len(q.said))
+		if n := strings.Count(b.String(), "refused"); n > maxSaid || len(q.said) > maxSaid+1 {
+			t.Errorf("%d lines, %d kinds are remembered", n, len(q.said))
+		}
+		time.Sleep(sameAgain)
+		b.Reset()
+		q.say(slog.LevelInfo, "refused", "c")
+		if !strings.Contains(b.String(), "refused") || len(q.said) > maxSaid {
+			t.Errorf("a minute later: %q, %d kinds are remembered", &b, len(q.said))
 		}
 	})
 }

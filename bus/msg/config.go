@@ -16,10 +16,13 @@ type ConfigFile struct {
 	LegacyIssues []string `json:"legacyIssues"`
 }
 
-// ConfigSchema is the answer of rpc.config.schema.
+// ConfigSchema is the answer of rpc.config.schema. The original's apps insist on
+// UIHints and GeneratedAt; what a form shows is in the schema.
 type ConfigSchema struct {
-	Schema  any    `json:"schema"`
-	Version string `json:"version"`
+	Schema      any      `json:"schema"`
+	UIHints     struct{} `json:"uiHints"`
+	Version     string   `json:"version"`
+	GeneratedAt string   `json:"generatedAt"` // RFC 3339
 }
 
 // ConfigWrite is asked of rpc.config.set and config.patch. What rpc.config.get

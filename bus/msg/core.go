@@ -119,7 +119,7 @@ type LogTail struct {
 	File      string   `json:"file"`
 	Cursor    int64    `json:"cursor"`
 	Size      int64    `json:"size"`
-	Lines     []string `json:"lines"`
+	Lines     []string `json:"lines"`     // as the file has them, and with what the original's clients read of one
 	Truncated bool     `json:"truncated"` // there was more than asked for
 	Reset     bool     `json:"reset"`     // the file was rotated since the cursor
 }

@@ -7,7 +7,7 @@ type AgentRun struct {
 	Message           string            `json:"message" max:"65536" doc:"The text."`
 	IdempotencyKey    string            `json:"idempotencyKey" max:"256" doc:"Names the run; the same one again starts none."`
 	AgentID           string            `json:"agentId,omitempty" max:"256" doc:"The agent; unset: the one of the session, else the default one."`
-	SessionID         string            `json:"sessionId,omitempty" max:"64" doc:"The id of a session that is there."`
+	SessionID         string            `json:"sessionId,omitempty" max:"64" doc:"The session's id; one that no session has is the key of a new one."`
 	SessionKey        string            `json:"sessionKey,omitempty" max:"512" doc:"The session's key; unset: the agent's main session."`
 	To                string            `json:"to,omitempty" max:"1024" doc:"Whom the answer is delivered to; also chooses the session where neither its key nor its id does and a channel is named."`
 	ReplyTo           string            `json:"replyTo,omitempty" max:"1024" doc:"Whom the answer is delivered to, in place of to."`

@@ -24,7 +24,8 @@ type HeartbeatsSet struct {
 	Enabled bool `json:"enabled"`
 }
 
-// LastHeartbeat is the answer of rpc.last-heartbeat, null until one ran.
+// LastHeartbeat is the event heartbeat, and the answer of rpc.last-heartbeat:
+// null until one ran.
 type LastHeartbeat struct {
 	TS         int64  `json:"ts"`
 	Status     string `json:"status"` // ran, failed

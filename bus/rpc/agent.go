@@ -42,5 +42,6 @@ func agentEvents() []Event {
 	return []Event{
 		event[msg.ChatEvent]("chat", Read, "A run's answer as it grows, and its end."),
 		event[msg.AgentEvent]("agent", Read, "A run step by step."),
+		event[msg.LastHeartbeat]("heartbeat", Read, "How a heartbeat went."),
 	}
 }

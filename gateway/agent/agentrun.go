@@ -73,8 +73,8 @@ func (a *Agent) runSession(p msg.AgentRun) (key string, err error) {
 		}
 	case p.SessionID != "":
 		key, err = a.findSession(func(_ string, s session) bool { return s.SessionID == p.SessionID })
-		if err == nil && key == "" {
-			err = bus.Errorf(bus.CodeInvalidRequest, "sessionId: no session has the id %.64q", p.SessionID)
+		if err == nil && key == "" { // the original's clients make up the id of a session that they begin
+			key, err = joinKey(agent, p.SessionID), checkWord("sessionId", p.SessionID, maxKey)
 		}
 	case p.To != "" && p.Channel != "" && p.Channel != "last":
 		if err = checkChannel(p.Channel); err == nil {

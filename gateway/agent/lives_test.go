@@ -138,6 +138,7 @@ func TestEndThatIsNotStored(t *testing.T) {
 	}
 	r.responder = script(func(context.Context, Prompt, func(string)) (string, error) {
 		full.On()
+		_, _ = r.bus.Probe(name) // from then on the store takes nothing
 		return "done", nil
 	})
 	r.startOn(s, Limits{})

@@ -245,6 +245,8 @@ func (a *Agent) finish(t *turn, r run, text string, failed error) error {
 		r.Status, r.Error = runError, "the answer is not stored: "+err.Error()
 	case r.Ask.InReply != 0:
 		a.answered(r.Ask.Deliver.Channel, seq)
+	case r.Method == "wake":
+		a.publish("heartbeat", heartbeatOf(r))
 	}
 	t.tell.end(r)
 	return nil
@@ -297,7 +299,7 @@ func (a *Agent) writeEnd(r run, out *outbound) (seq uint64, err error) {
 		case asked.InReply != 0:
 			err = a.in.With(tx).Delete(asked.InReply)
 		case r.Method == "wake":
-			err = a.noteHeartbeat(tx, r)
+			err = a.changeHeartbeats(tx, func(h *heartbeats) { h.Last = heartbeatOf(r) })
 		}
 		if err != nil {
 			return err

@@ -141,6 +141,7 @@ func TestAgentSessions(t *testing.T) {
 		"agent:main:x":            {SessionKey: "x", AgentID: "main"},
 		"agent:main:telegram:ann": {SessionID: id},
 		"agent:main:slack:bob":    {Channel: "slack", To: "bob"},
+		"agent:main:made-up":      {SessionID: "made-up"},
 	} {
 		if key, err := a.runSession(in); err != nil || key != want {
 			t.Errorf("%+v: got %s, %v, want %s", in, key, err, want)
@@ -150,7 +151,7 @@ func TestAgentSessions(t *testing.T) {
 		"idempotencyKey: missing":                         {Message: "a"},
 		"message: missing":                                {IdempotencyKey: "k"},
 		`agentId: no agent "ops" is configured`:           {Message: "a", IdempotencyKey: "k", AgentID: "ops"},
-		`sessionId: no session has the id "nope"`:         {Message: "a", IdempotencyKey: "k", SessionID: "nope"},
+		`sessionId: "a b" holds a blank`:                  {Message: "a", IdempotencyKey: "k", SessionID: "a b"},
 		`channel: "a b" is not a word`:                    {Message: "a", IdempotencyKey: "k", Channel: "a b", To: "x"},
 		"deliver: nobody is named to deliver to on":       {Message: "a", IdempotencyKey: "k", Channel: "slack", Deliver: true},
 		"deliver: no channel is named, and no message of": {Message: "a", IdempotencyKey: "k", Deliver: true},
@@ -173,9 +174,12 @@ func TestDeliver(t *testing.T) {
 	telegram := r.connect("telegram")
 	r.mustSend("telegram", msg.In{From: "ann", To: "room", Thread: "7", Text: "/help"})
 	r.receive(telegram)
-	r.eventually("its answer is acknowledged", func() bool {
-		_, err := call[msg.AgentAccepted](r, "agent", msg.AgentRun{SessionKey: "telegram:ann", Message: "/peers", IdempotencyKey: "k1", Deliver: true, Channel: "last"})
-		return err == nil && r.wait("k1").Status == "ok"
+	try := 0
+	r.eventually("its answer is acknowledged", func() bool { // until then the queue is full
+		try++
+		id := fmt.Sprint("try", try)
+		_, err := call[msg.AgentAccepted](r, "agent", msg.AgentRun{SessionKey: "telegram:ann", Message: "/peers", IdempotencyKey: id, Deliver: true, Channel: "last"})
+		return err == nil && r.wait(id).Status == "ok"
 	})
 	if out := r.receive(telegram); out.To != "room" || out.Thread != "7" || out.InReply != 0 || out.Text != "main has seen no peer." {
 		t.Errorf("got %+v", out)

@@ -131,13 +131,13 @@ func (a *Agent) changeHeartbeats(tx *store.Tx, change func(*heartbeats)) error {
 	return a.beats.With(tx).Put(heartbeatID, h)
 }
 
-// noteHeartbeat stores that a run of wake ended.
-func (a *Agent) noteHeartbeat(tx *store.Tx, r run) error {
+// heartbeatOf is how a run of wake ended.
+func heartbeatOf(r run) *msg.LastHeartbeat {
 	last := &msg.LastHeartbeat{TS: r.EndedAt, Status: "ran", Reason: "wake", Preview: beginning(r.Text, 200), DurationMs: r.EndedAt - r.StartedAt}
 	if r.Status != runOK {
 		last.Status, last.Preview = "failed", cmp.Or(r.Error, r.Status)
 	}
-	return a.changeHeartbeats(tx, func(h *heartbeats) { h.Last = last })
+	return last
 }
 
 func (a *Agent) lastHeartbeat(context.Context, struct{}) (any, error) {

@@ -39,6 +39,7 @@ func TestWake(t *testing.T) {
 
 	r.start(Limits{})
 	queued("door opened", "rain", "sun")
+	told := r.events("heartbeat")
 	w := must[msg.Woken](r, "wake", msg.Wake{Mode: "now", Text: "fire", IdempotencyKey: "cron:2"})
 	d := r.wait(w.RunID)
 	if d.Status != "ok" || d.Result.Payloads[0].Text != noModel+", so nothing was done about: door opened; rain; sun; fire" {
@@ -54,7 +55,10 @@ func TestWake(t *testing.T) {
 	}
 	last := must[*msg.LastHeartbeat](r, "last-heartbeat", nil)
 	if last == nil || last.Status != "ran" || last.Reason != "wake" || !strings.HasPrefix(last.Preview, noModel) || last.TS != d.EndedAt {
-		t.Errorf("got %+v", last)
+		t.Fatalf("got %+v", last)
+	}
+	if got := next[msg.LastHeartbeat](r, told); got != *last {
+		t.Errorf("the event tells %+v, want %+v", got, *last)
 	}
 }
 

@@ -33,23 +33,24 @@ type Connect struct {
 	Permissions map[string]bool `json:"permissions,omitempty"`
 	PathEnv     string          `json:"pathEnv,omitempty"`
 	Role        string          `json:"role,omitempty" enum:"operator|node"`
-	Scopes      []string        `json:"scopes,omitempty"`
+	Scopes      []string        `json:"scopes,omitempty" max:"32"`
 	Device      *Device         `json:"device,omitempty"`
 	Auth        Auth            `json:"auth,omitzero"`
 	Locale      string          `json:"locale,omitempty"`
 	UserAgent   string          `json:"userAgent,omitempty"`
 }
 
-// Client is the program that connects. IDs and modes are the original's.
+// Client is the program that connects. IDs and modes are the original's. Its texts
+// are bounded, for every other client is shown them in presence.
 type Client struct {
 	ID              string `json:"id" enum:"webchat-ui|clawdbot-control-ui|webchat|cli|gateway-client|clawdbot-macos|clawdbot-ios|clawdbot-android|node-host|test|fingerprint|clawdbot-probe"`
-	DisplayName     string `json:"displayName,omitempty"`
-	Version         string `json:"version"`
-	Platform        string `json:"platform"`
-	DeviceFamily    string `json:"deviceFamily,omitempty"`
-	ModelIdentifier string `json:"modelIdentifier,omitempty"`
+	DisplayName     string `json:"displayName,omitempty" max:"256"`
+	Version         string `json:"version" max:"128"`
+	Platform        string `json:"platform" max:"128"`
+	DeviceFamily    string `json:"deviceFamily,omitempty" max:"128"`
+	ModelIdentifier string `json:"modelIdentifier,omitempty" max:"128"`
 	Mode            string `json:"mode" enum:"webchat|cli|ui|backend|node|probe|test"`
-	InstanceID      string `json:"instanceId,omitempty"`
+	InstanceID      string `json:"instanceId,omitempty" max:"128"`
 }
 
 // Auth is the shared credential.
@@ -68,6 +69,9 @@ type Device struct {
 	Nonce     string `json:"nonce,omitempty"`
 }
 
+// maxScope is the longest name of a scope, in bytes.
+const maxScope = 128
+
 // DecodeConnect reads and checks the params of a connect request. It returns
 // a *rpc.PathError naming the first thing that is wrong.
 func DecodeConnect(params []byte) (Connect, error) {
@@ -77,6 +81,11 @@ func DecodeConnect(params []byte) (Connect, error) {
 	var c Connect
 	if err := rpc.Decode(params, &c); err != nil {
 		return Connect{}, err
+	}
+	for i, scope := range c.Scopes {
+		if len(scope) > maxScope {
+			return Connect{}, &rpc.PathError{Path: fmt.Sprintf("/scopes/%d", i), Rule: fmt.Sprintf("must have at most %d bytes", maxScope)}
+		}
 	}
 	if c.Role == "" {
 		c.Role = RoleOperator

@@ -25,7 +25,8 @@ var ErrShared = errors.New("hooks.token is the gateway's own credential: give we
 // Config configures a Handler. All of it is required.
 type Config struct {
 	Settings config.Hooks
-	Gateway  *gate.Gate // whose credential must be another one; its trusted proxies count here, too
+	Gateway  *gate.Gate          // whose credential must be another one; its trusted proxies count here, too
+	Known    func(*http.Request) // is told of each request with the right token
 	Subjects subject.Space
 	Conn     *nats.Conn // stays the caller's
 	Log      *slog.Logger
@@ -80,24 +81,26 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	name, _ := h.name(r.URL.Path)
 	if r.Method != http.MethodPost {
 		w.Header().Set("Allow", http.MethodPost)
-		h.refuse(w, name, jsonhttp.Errorf(http.StatusMethodNotAllowed, "webhooks take POST only"))
+		refuse(w, jsonhttp.Errorf(http.StatusMethodNotAllowed, "webhooks take POST only")) // unsaid: anyone may ask
 		return
 	}
 	if err := h.admit(r); err != nil { // the gate logs who is locked out
 		gate.Deny(w, err)
 		return
 	}
+	h.cfg.Known(r)
 	status, out, err := h.serve(w, r, name)
 	if err != nil {
-		h.refuse(w, name, jsonhttp.Of(err))
+		e := jsonhttp.Of(err)
+		h.cfg.Log.Info("refused a webhook", "hook", name, "status", e.Status, "err", e)
+		refuse(w, e)
 		return
 	}
 	h.cfg.Log.Info("took a webhook", "hook", name, "client", r.RemoteAddr, "did", cmp.Or(out.RunID, "wake "+out.Mode))
 	jsonhttp.Write(w, status, out)
 }
 
-func (h *Handler) refuse(w http.ResponseWriter, name string, e *jsonhttp.Error) {
-	h.cfg.Log.Info("refused a webhook", "hook", name, "status", e.Status, "err", e)
+func refuse(w http.ResponseWriter, e *jsonhttp.Error) {
 	jsonhttp.Refuse(w, e, map[string]any{"ok": false, "error": e.Message})
 }
 

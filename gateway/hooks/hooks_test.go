@@ -50,7 +50,7 @@ func start(t *testing.T, cfg config.Hooks) *fixture {
 	f := &fixture{t: t}
 	f.serveAgent(b)
 	h, err := hooks.New(hooks.Config{
-		Settings: cfg, Gateway: gatewayGate(t), Subjects: b.Subjects, Conn: b.Conn(t), Log: slog.New(slog.NewTextHandler(&f.log, nil)),
+		Settings: cfg, Gateway: gatewayGate(t), Known: func(*http.Request) {}, Subjects: b.Subjects, Conn: b.Conn(t), Log: slog.New(slog.NewTextHandler(&f.log, nil)),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -294,6 +294,7 @@ func TestRefusals(t *testing.T) {
 			t.Errorf("%s %.40s: got %s %q, want %d %q", c.path, c.body, resp.Status, said, c.status, c.says)
 		}
 	}
+	f.log.Reset()
 	resp, err := http.Get(f.url + "/hooks/wake")
 	if err != nil {
 		t.Fatal(err)
@@ -301,6 +302,9 @@ func TestRefusals(t *testing.T) {
 	resp.Body.Close()
 	if resp.StatusCode != 405 || resp.Header.Get("Allow") != "POST" {
 		t.Errorf("GET: %s, Allow %q", resp.Status, resp.Header.Get("Allow"))
+	}
+	if f.log.Len() > 0 {
+		t.Errorf("strangers write the log: %s", &f.log)
 	}
 }
 

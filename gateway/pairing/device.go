@@ -66,7 +66,7 @@ type device struct {
 type deviceRequest msg.DeviceRequest
 
 func (r deviceRequest) requestID() string { return r.RequestID }
-func (r deviceRequest) subject() string   { return r.DeviceID }
+func (r deviceRequest) subject() string   { return r.DeviceID + " " + r.Role } // apps connect in both roles at once
 func (r deviceRequest) address() string   { return r.RemoteIP }
 func (r deviceRequest) askedAt() int64    { return r.TS }
 

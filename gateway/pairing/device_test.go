@@ -89,6 +89,11 @@ func TestDeviceGetsNoMoreThanApproved(t *testing.T) {
 func TestWhatAnOperatorSeesDoesNotChange(t *testing.T) {
 	b := open(t)
 	modest := b.request(phone("operator.read"))
+	var full *FullError
+	if _, _, err := b.devices.Request(phone("operator.admin")); !errors.As(err, &full) || full.RetryAfter != time.Second {
+		t.Fatalf("another one at once: %v", err)
+	}
+	b.at = b.at.Add(time.Second)
 	greedy := b.request(phone("operator.admin"))
 	if modest.RequestID == greedy.RequestID {
 		t.Fatal("the request grew under its id")
@@ -113,6 +118,25 @@ func TestWhatAnOperatorSeesDoesNotChange(t *testing.T) {
 	}
 	if _, err := b.devices.Reject(greedy.RequestID); !errors.Is(err, ErrUnknownRequest) {
 		t.Fatalf("rejected twice: %v", err)
+	}
+}
+
+// An app that connects in both roles asks for both, again and again.
+func TestRolesWaitBesideEachOther(t *testing.T) {
+	b := open(t)
+	asNode := phone()
+	asNode.Role = "node"
+	operator, node := b.request(phone("operator.read")), b.request(asNode)
+	if again := b.request(phone("operator.read")); again.RequestID != operator.RequestID {
+		t.Error("the node's request took the operator's place")
+	}
+	for _, id := range []string{operator.RequestID, node.RequestID} {
+		if _, err := b.devices.Approve(id, anyone); err != nil {
+			t.Error(err)
+		}
+	}
+	if list, err := b.devices.List(); err != nil || len(list.Pending) != 0 || len(list.Paired) != 1 || len(list.Paired[0].Roles) != 2 {
+		t.Errorf("got %+v %v", list, err)
 	}
 }
 

@@ -119,6 +119,7 @@ func TestNodeRequestsAreBoundedAndReplaced(t *testing.T) {
 	if _, _, err := b.nodes.Request(p); !errors.As(err, &full) {
 		t.Fatalf("got %v", err)
 	}
+	b.at = b.at.Add(replaceAfter)
 	p.NodeID, p.Commands = "n1", []string{"system.run", "sms.send"}
 	if _, created, err := b.nodes.Request(p); err != nil || !created {
 		t.Fatalf("one that asks for more: %v %v", created, err)

@@ -20,7 +20,8 @@ const TTL = 5 * time.Minute
 const (
 	maxFromAddress = 8
 	maxWaiting     = 64
-	maxRequest     = 16 << 10 // bytes of one request's JSON
+	maxRequest     = 16 << 10    // bytes of one request's JSON
+	replaceAfter   = time.Second // from one request to another in its place: each is written and told
 )
 
 var (
@@ -84,6 +85,8 @@ func (w waiting[R]) add(r R, same func(old R) bool) (waits R, created bool, err 
 			}
 		case same(old):
 			return old, false, nil
+		case w.age(old).Abs() < replaceAfter:
+			return r, false, &FullError{From: r.address(), RetryAfter: replaceAfter}
 		default:
 			if err := w.kept.Delete(old.requestID()); err != nil {
 				return r, false, err
@@ -147,9 +150,11 @@ func (w waiting[R]) take(id string) (R, error) {
 
 // expired also holds for a request of the future: the clock was set back.
 func (w waiting[R]) expired(r R) bool {
-	age := w.now().Sub(time.UnixMilli(r.askedAt()))
+	age := w.age(r)
 	return age >= TTL || age < -TTL
 }
+
+func (w waiting[R]) age(r R) time.Duration { return w.now().Sub(time.UnixMilli(r.askedAt())) }
 
 // left is the time until one of the requests has none left; the oldest is last.
 func (w waiting[R]) left(list []R) time.Duration {

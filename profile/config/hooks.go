@@ -63,10 +63,10 @@ func (r *rules) hooks() {
 	if !h.Enabled {
 		return
 	}
-	switch {
-	case h.Token == "":
+	switch h.Token {
+	case "":
 		r.at("hooks.enabled", "missing", "needs hooks.token, a credential for webhooks alone")
-	case h.Token == r.cfg.Gateway.Auth.Token, h.Token == r.cfg.Gateway.Auth.Password:
+	case r.cfg.Gateway.Auth.Token, r.cfg.Gateway.Auth.Password:
 		r.at("hooks.token", "security", "must be another one than the gateway's: who may call a webhook may not do everything")
 	}
 	if strings.Trim(h.Path, "/") == "" {

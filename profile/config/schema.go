@@ -2,6 +2,7 @@ package config
 
 import (
 	"encoding/json"
+	"maps"
 	"reflect"
 	"strings"
 )
@@ -25,14 +26,40 @@ type schema struct {
 }
 
 // Schema is the JSON Schema of the config file. Unknown keys are allowed, as they only warn.
-func Schema() []byte {
+func Schema() []byte { return whole().text() }
+
+// FormSchema is Schema without the keys that are not used here: they have no type,
+// and the form of the original's web UI does not save as long as it meets one.
+func FormSchema() []byte {
+	s := whole()
+	s.dropUntyped()
+	return s.text()
+}
+
+func whole() *schema {
 	s := schemaOf(reflect.ValueOf(Default()), "")
 	s.Dialect, s.Title = "https://json-schema.org/draft/2020-12/schema", "clawdbot configuration"
+	return s
+}
+
+func (s *schema) text() []byte {
 	text, err := json.MarshalIndent(s, "", "  ")
 	if err != nil {
 		panic(err) // strings and numbers always encode
 	}
 	return append(text, '\n')
+}
+
+func (s *schema) dropUntyped() {
+	if s == nil {
+		return
+	}
+	maps.DeleteFunc(s.Properties, func(_ string, p *schema) bool { return p.Type == "" })
+	for _, p := range s.Properties {
+		p.dropUntyped()
+	}
+	s.Items.dropUntyped()
+	s.Additional.dropUntyped()
 }
 
 // schemaOf describes the type of v; v itself is the default.

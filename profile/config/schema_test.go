@@ -3,7 +3,10 @@ package config
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
+	"maps"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -88,5 +91,32 @@ func TestSchemaIsComplete(t *testing.T) {
 		if !strings.Contains(string(Schema()), want) {
 			t.Errorf("the schema lacks %s", want)
 		}
+	}
+}
+
+// The original's form saves nothing as long as it meets a key without a type.
+func TestFormSchemaHasTypes(t *testing.T) {
+	var form, all schema
+	if err := errors.Join(json.Unmarshal(FormSchema(), &form), json.Unmarshal(Schema(), &all)); err != nil {
+		t.Fatal(err)
+	}
+	var typed func(at string, s *schema)
+	typed = func(at string, s *schema) {
+		if s == nil {
+			return
+		}
+		if s.Type == "" {
+			t.Errorf("%s has no type", at)
+		}
+		for key, p := range s.Properties {
+			typed(at+"/"+key, p)
+		}
+		typed(at+"/*", s.Additional)
+		typed(at+"/-", s.Items)
+	}
+	typed("", &form)
+	used, kept := form.Properties["gateway"].Properties, all.Properties["gateway"].Properties
+	if used["port"] == nil || used["tailscale"] != nil || kept["tailscale"] == nil {
+		t.Errorf("the form has %v of %v", slices.Sorted(maps.Keys(used)), slices.Sorted(maps.Keys(kept)))
 	}
 }

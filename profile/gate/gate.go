@@ -141,14 +141,14 @@ func (g *Gate) WrapOpen(next http.Handler) http.Handler {
 func (g *Gate) CheckRequest(r *http.Request) error {
 	host, port := splitHost(r.Host)
 	if !isLoopback(host) && !g.hosts[host] && !isLocalAddr(r, host) {
-		return fmt.Errorf("%w: %q", ErrHost, r.Host)
+		return fmt.Errorf("%w: %.100q", ErrHost, r.Host)
 	}
 	origins := r.Header.Values("Origin")
 	if len(origins) == 0 {
 		return nil
 	}
 	if len(origins) > 1 || !g.allowOrigin(origins[0], host, port) {
-		return fmt.Errorf("%w: %q", ErrOrigin, strings.Join(origins, ", "))
+		return fmt.Errorf("%w: %.100q", ErrOrigin, strings.Join(origins, ", "))
 	}
 	return nil
 }

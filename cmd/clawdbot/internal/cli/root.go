@@ -52,42 +52,8 @@ const (
 	groupMore  = "more"
 )
 
-// usageTemplate is cobra's own with fewer lines, for text/template.
-const usageTemplate = `Usage:
-  {{if .HasAvailableSubCommands}}{{.CommandPath}} COMMAND [flags]{{else}}{{.UseLine}}{{end}}
-{{- if .HasExample}}
-
-Examples:
-{{.Example}}
-{{- end}}
-{{- if .HasAvailableSubCommands}}{{$cmds := .Commands}}
-{{- range $group := .Groups}}
-
-{{.Title}}
-{{- range $cmds}}{{if and (eq .GroupID $group.ID) .IsAvailableCommand}}
-  {{rpad .Name .NamePadding}}  {{.Short}}{{end}}{{end}}{{end}}
-{{- if not .AllChildCommandsHaveGroup}}
-
-Commands:
-{{- range $cmds}}{{if and (eq .GroupID "") .IsAvailableCommand}}
-  {{rpad .Name .NamePadding}}  {{.Short}}{{end}}{{end}}{{end}}{{end}}
-{{- if .HasAvailableLocalFlags}}
-
-Flags:
-{{.LocalFlags.FlagUsages | trimTrailingWhitespaces}}
-{{- end}}
-{{- if .HasAvailableInheritedFlags}}
-
-Flags of every command:
-{{.InheritedFlags.FlagUsages | trimTrailingWhitespaces}}
-{{- end}}
-{{- if .HasAvailableSubCommands}}
-
-{{.CommandPath}} COMMAND --help tells more about one.
-{{- end}}
-`
-
 func newRoot(a *app) *cobra.Command {
+	var version bool
 	root := &cobra.Command{
 		Use:   "clawdbot",
 		Short: "Gateways that watch each other",
@@ -102,22 +68,27 @@ The first steps:
   clawdbot --profile rescue setup    a second profile that watches the first
 
 Without --profile a command speaks of the default profile (~/.clawdbot).`,
-		Version: a.version,
-		Args:    cobra.ArbitraryArgs,
-		RunE:    helpOrUnknown,
+		Args: cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if version {
+				a.printf("clawdbot %s\n", a.version)
+				return nil
+			}
+			return helpOrUnknown(cmd, args)
+		},
 
 		SilenceErrors: true, SilenceUsage: true, DisableSuggestions: true,
 	}
 	root.SetIn(a.In)
 	root.SetOut(a.Out)
 	root.SetErr(a.Err)
-	root.SetVersionTemplate("clawdbot {{.Version}}\n")
 	root.SetFlagErrorFunc(flagError)
 	flags := root.PersistentFlags()
 	flags.StringVar(&a.flags.Profile, "profile", "", "`NAME` of the profile to speak of")
 	flags.BoolVar(&a.flags.Dev, "dev", false, "the same as --profile dev")
 	flags.BoolVar(&a.noColor, "no-color", false, "plain text, as with NO_COLOR set")
 	flags.SortFlags = false
+	root.Flags().BoolVarP(&version, "version", "v", false, "version for clawdbot")
 	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error {
 		if flags.Changed("profile") && a.flags.Profile == "" {
 			return usage(cmd, "--profile: the name is empty; without the flag a command speaks of the default profile")
@@ -132,7 +103,7 @@ Without --profile a command speaks of the default profile (~/.clawdbot).`,
 	)
 	root.SetHelpCommandGroupID(groupMore)
 	root.SetCompletionCommandGroupID(groupMore)
-	root.SetUsageTemplate(usageTemplate)
+	root.SetUsageFunc(printUsage)
 	root.AddCommand(
 		newSetupCmd(a), newOnboardCmd(a), newGatewayCmd(a), newUpCmd(a),
 		newStatusCmd(a), grouped(groupLook, newHealthCmd(a)), newDoctorCmd(a), newProfilesCmd(a), newPortsCmd(a), newLogsCmd(a),

@@ -130,7 +130,11 @@ func (a *app) stateList(s stateView, prefix string, limit int, asJSON bool) erro
 }
 
 func (a *app) stateGet(s stateView, key string, showSecrets bool) error {
-	raw, err := s.get(key)
+	get := s.get
+	if live, ok := s.(liveState); ok && showSecrets {
+		get = live.onDisk
+	}
+	raw, err := get(key)
 	if errors.Is(err, store.ErrNotFound) || isRefused(err) {
 		return &exitError{exitFailed, fmt.Errorf("there is no key %s in the store", key), s.command("state ls")}
 	}
@@ -218,6 +222,15 @@ func (s liveState) list(prefix string, limit int) ([]store.KeyInfo, error) {
 	}
 	err := s.app.call(s.ctx, s.p, "state.ls", stateParams{Prefix: prefix, Limit: limit}, &answer)
 	return answer.Keys, err
+}
+
+// onDisk reads the value beside the gateway, which shows no secret.
+func (s liveState) onDisk(key string) (raw json.RawMessage, err error) {
+	_, err = peek(s.p, func(disk *store.Store) error {
+		raw, err = disk.GetRaw(key)
+		return err
+	})
+	return raw, err
 }
 
 func (s liveState) get(key string) (json.RawMessage, error) {

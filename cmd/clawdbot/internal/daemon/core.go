@@ -3,6 +3,7 @@ package daemon
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -10,7 +11,9 @@ import (
 
 	"clawdbot/bus"
 	"clawdbot/bus/msg"
+	"clawdbot/profile/config"
 	"clawdbot/profile/store"
+	"clawdbot/profile/tape"
 )
 
 // startCore serves the methods of what has no component of its own: config,
@@ -77,7 +80,24 @@ func (d *daemon) stateGet(_ context.Context, r *bus.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return msg.StateValue{Key: q.Key, Value: value}, nil
+	if strings.HasPrefix(q.Key, "config/generation/") {
+		value = withoutSecrets(value)
+	}
+	return msg.StateValue{Key: q.Key, Value: tape.NewRedactor(d.secrets()).Redact(value)}, nil
+}
+
+// withoutSecrets is a generation whose texts, which hold its secrets encoded, have
+// them hidden.
+func withoutSecrets(value []byte) []byte {
+	var g config.Generation
+	if json.Unmarshal(value, &g) != nil {
+		return []byte("null")
+	}
+	for i := range g.Files {
+		g.Files[i].Text, _ = config.RedactText(g.Files[i].Text) // nil when it cannot be read
+	}
+	safe, _ := json.Marshal(g) // it has just been read from JSON
+	return safe
 }
 
 func (d *daemon) stateCheckpoint(context.Context, *bus.Request) (any, error) {

@@ -50,7 +50,9 @@ func safeText(text []byte) *string {
 }
 
 func (d *daemon) configSchema(context.Context, *bus.Request) (any, error) {
-	return msg.ConfigSchema{Schema: json.RawMessage(config.Schema()), Version: d.Version}, nil
+	return msg.ConfigSchema{
+		Schema: json.RawMessage(config.FormSchema()), Version: d.Version, GeneratedAt: time.Now().UTC().Format(time.RFC3339),
+	}, nil
 }
 
 // configSet replaces the text of the config file, and configPatch merges into

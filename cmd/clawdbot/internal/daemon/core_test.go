@@ -169,9 +169,12 @@ func TestConfigGetKeepsSecrets(t *testing.T) {
 	if len(gens.Generations) != 1 || gens.Running != 1 || gens.Source != string(config.FromFile) {
 		t.Errorf("generations: %+v", gens)
 	}
-	var schema struct{ Schema map[string]any }
+	var schema struct {
+		Schema, UIHints map[string]any
+		GeneratedAt     time.Time
+	}
 	g.mustCall("config.schema", nil, &schema)
-	if schema.Schema["$schema"] == nil {
+	if schema.Schema["$schema"] == nil || schema.UIHints == nil || schema.GeneratedAt.IsZero() {
 		t.Errorf("schema: %v", schema)
 	}
 }
@@ -186,11 +189,17 @@ func TestStateMethods(t *testing.T) {
 	}
 	var got struct {
 		Key   string
-		Value struct{ Verdict config.Verdict }
+		Value config.Generation
 	}
 	g.mustCall("state.get", msg.StateGet{Key: "config/generation/1"}, &got)
-	if got.Key != "config/generation/1" || got.Value.Verdict != config.Probation {
+	if got.Key != "config/generation/1" || got.Value.Verdict != config.Probation || strings.Contains(string(got.Value.Text()), g.d.settings().token) {
 		t.Errorf("got %+v", got)
+	}
+	g.mustCall("bus.grant", msg.BusUser{Name: "weather", Publish: []string{"clawdbot.main.in.weather"}}, nil)
+	var grant struct{ Value bus.User }
+	g.mustCall("state.get", msg.StateGet{Key: "bus/grant/weather"}, &grant)
+	if grant.Value.Name != "weather" || grant.Value.Password != config.Redacted {
+		t.Errorf("a password outside the answer of bus.grant: %+v", grant)
 	}
 	g.refuses("state.get", msg.StateGet{Key: "config/generation/9"}, `no key "config/generation/9"`)
 	g.refuses("state.get", msg.StateGet{Key: "/"}, `no key "/"`)

@@ -127,6 +127,7 @@ func Run(ctx context.Context, o Options) error {
 		return refuse(o.Profile.Command("config set gateway.mode local"),
 			"gateway.mode is remote: the gateway of profile %s is at %s, and none runs here", o.Profile.Name, loaded.Config.Gateway.Remote.URL)
 	}
+	defer rest()()
 	return lives(ctx, o, func(*daemon) {})
 }
 

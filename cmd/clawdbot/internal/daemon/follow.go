@@ -89,7 +89,7 @@ func (f *follower) prove(rebuilt []string) {
 	if need == 0 {
 		need = probationTime
 	}
-	f.result = f.super.prove(need, rebuilt)
+	f.result = f.super.prove(&healthTrial{need: need, rebuilt: rebuilt, worked: f.asking.worked})
 }
 
 // files are those whose change may change the config.

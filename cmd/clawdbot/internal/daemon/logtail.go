@@ -2,9 +2,11 @@ package daemon
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -65,10 +67,50 @@ func (d *daemon) logsTail(_ context.Context, r *bus.Request) (any, error) {
 	if text = text[:whole]; text != "" {
 		tail.Lines = strings.Split(strings.TrimSuffix(text, "\n"), "\n")
 	}
-	if over := max(len(tail.Lines)-q.Limit, tooMany(tail.Lines)); over > 0 {
-		tail.Lines, tail.Truncated = tail.Lines[over:], true
+	leaveOut(&tail, len(tail.Lines)-q.Limit)
+	for i, line := range tail.Lines {
+		tail.Lines[i] = forOriginal(line)
 	}
+	leaveOut(&tail, tooMany(tail.Lines))
 	return tail, nil
+}
+
+// leaveOut drops the first n lines.
+func leaveOut(tail *msg.LogTail, n int) {
+	if n > 0 {
+		tail.Lines, tail.Truncated = tail.Lines[n:], true
+	}
+}
+
+// forOriginal adds to a line what the clients of the original read of one: the
+// text under 1, level and subsystem under _meta. What is no line of the log stays.
+func forOriginal(line string) string {
+	var l struct {
+		Level, Component, Msg string
+		Attrs                 map[string]json.RawMessage
+	}
+	if json.Unmarshal([]byte(line), &l) != nil || l.Level == "" || !strings.HasSuffix(line, "}") {
+		return line
+	}
+	for _, key := range slices.Sorted(maps.Keys(l.Attrs)) {
+		value := string(l.Attrs[key])
+		_ = json.Unmarshal(l.Attrs[key], &value) // what is no string stays as it is
+		l.Msg += " " + key + "=" + value
+	}
+	type meta struct {
+		Name  string `json:"name,omitempty"` // JSON in a string
+		Level string `json:"logLevelName"`
+	}
+	m := meta{Level: strings.ToUpper(l.Level)}
+	if l.Component != "" {
+		name, _ := json.Marshal(map[string]string{"subsystem": l.Component}) // strings always encode, here and below
+		m.Name = string(name)
+	}
+	more, _ := json.Marshal(struct {
+		Text string `json:"1"`
+		Meta meta   `json:"_meta"`
+	}{l.Msg, m})
+	return line[:len(line)-1] + "," + string(more[1:])
 }
 
 // tooMany is how many of the first lines must stay out, so that the answer fits

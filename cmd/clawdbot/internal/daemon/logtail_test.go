@@ -79,6 +79,40 @@ func TestTailOfAHugeLogStaysSmall(t *testing.T) {
 	}
 }
 
+// The original's command logs joins what is under numbers, its page shows what is
+// under 1; both take level and subsystem from _meta.
+func TestTailForTheOriginal(t *testing.T) {
+	d := newDaemon(Options{}, trial{})
+	d.logPath = filepath.Join(t.TempDir(), "small.log")
+	const ours = `{"time":"2026-01-24T10:00:00.000Z","level":"warn","profile":"main","component":"gateway","msg":"no <b>","attrs":{"b":{"c":[1]},"a":"x y"}}`
+	const plain = `{"level":"info","msg":"ready"}`
+	const others = "panic: boom\n" + `{"no":"level"}` + "\n" + `[1]`
+	if err := os.WriteFile(d.logPath, []byte(ours+"\n"+plain+"\n"+others+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	lines := tailOf(t, d, msg.LogQuery{}).Lines
+	if got := strings.Join(lines[2:], "\n"); got != others {
+		t.Errorf("what is no line of the log became %s", got)
+	}
+	type original struct {
+		msg.LogLine
+		Text string                              `json:"1"`
+		Meta struct{ Name, LogLevelName string } `json:"_meta"`
+	}
+	for i, want := range []struct{ text, level, name string }{
+		{`no <b> a=x y b={"c":[1]}`, "WARN", `{"subsystem":"gateway"}`},
+		{"ready", "INFO", ""},
+	} {
+		var got original
+		if err := json.Unmarshal([]byte(lines[i]), &got); err != nil {
+			t.Fatalf("%s: %v", lines[i], err)
+		}
+		if got.Text != want.text || got.Meta.LogLevelName != want.level || got.Meta.Name != want.name || got.Level != strings.ToLower(want.level) {
+			t.Errorf("%s: want %+v", lines[i], want)
+		}
+	}
+}
+
 func BenchmarkLogsTail1GiB(b *testing.B) {
 	d := hugeLog(b)
 	body, err := json.Marshal(msg.LogQuery{})

@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"sync"
@@ -113,7 +114,7 @@ func (pr *prober) ask(ctx context.Context, nc *nats.Conn, p *part, up time.Time)
 		cancel()
 	}
 	late := ctx.Err() != nil || time.Since(began) > probeDeadline+lateProbe || p.upSince() != up
-	if err != nil && (late || pr.excuse(p.name)) {
+	if err != nil && (late || errors.Is(err, context.DeadlineExceeded) && pr.excuse(p.name)) {
 		pr.mu.Lock() // this end was stopped, late or starved, or the life is over: nothing is proven
 		pr.seen[p.name].asking = false
 		pr.mu.Unlock()
@@ -205,6 +206,12 @@ func (pr *prober) heal(ctx context.Context, p *part) {
 	pr.mu.Lock()
 	defer pr.mu.Unlock()
 	pr.seen[p.name].asking = false
+}
+
+// worked says whether the component answered since then.
+func (pr *prober) worked(name string, since time.Time) bool {
+	s := pr.look(name)
+	return s.err == nil && s.at.After(since)
 }
 
 // look returns what is known of a component.

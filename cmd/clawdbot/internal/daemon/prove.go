@@ -34,14 +34,18 @@ type healthTrial struct {
 	rebuilt []string   // the components that the config gave new lives
 	result  chan error // takes one value: nil when it is proven, else why not
 
+	// worked says whether a component did a piece of its work since then; nil
+	// takes its word for it.
+	worked func(component string, since time.Time) bool
+
 	began, seen, wellAt, badAt time.Time // zero: not yet, or not now
 	excused                    []string  // components that were not well before, and that the config did not touch
 	done                       bool
 }
 
 // prove begins a probation. The result comes once.
-func (s *supervisor) prove(need time.Duration, rebuilt []string) <-chan error {
-	t := &healthTrial{need: need, rebuilt: rebuilt, result: make(chan error, 1)}
+func (s *supervisor) prove(t *healthTrial) <-chan error {
+	t.result = make(chan error, 1)
 	select {
 	case s.trials <- t:
 	case <-s.ended:
@@ -76,7 +80,7 @@ func (t *healthTrial) judge(b msg.Beat, now time.Time) bool {
 		case slices.Contains(t.excused, c.Name):
 		case ill(c):
 			bad = append(bad, c.Name+": "+c.Detail)
-		case c.State == msg.StateStarting:
+		case c.State == msg.StateStarting, t.unproven(c):
 			waits = append(waits, c.Name)
 		}
 	}
@@ -91,6 +95,12 @@ func (t *healthTrial) judge(b msg.Beat, now time.Time) bool {
 		t.end(fmt.Errorf("not well within %s: waits for %s", t.need+trialTime, strings.Join(append(bad, waits...), ", ")))
 	}
 	return t.done
+}
+
+// unproven says whether a component of the config's has only said so far that it
+// is well.
+func (t *healthTrial) unproven(c msg.Component) bool {
+	return t.worked != nil && c.State != msg.StateOff && slices.Contains(t.rebuilt, c.Name) && !t.worked(c.Name, t.began)
 }
 
 // excuse leaves out what is no matter of the config: the store, and components
