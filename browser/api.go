@@ -134,3 +134,54 @@ func orNull[T comparable](v T) *T {
 	}
 	return &v
 }
+
+// ScreenshotRequest is what POST /screenshot (screenshot) takes. Without a
+// TargetID it is the first tab.
+type ScreenshotRequest struct {
+	ProfileRequest
+	TargetID string `json:"targetId,omitempty"`
+	Type     string `json:"type,omitempty"`     // png or jpeg; "" means png
+	FullPage bool   `json:"fullPage,omitempty"` // beyond what is in view
+	Inline   bool   `json:"inline,omitempty"`   // in the answer, not in a file; ours
+}
+
+// Screenshot is its answer: the path of a file on the gateway's host, or Data.
+type Screenshot struct {
+	Answered
+	OK          bool   `json:"ok"`
+	TargetID    string `json:"targetId"`
+	URL         string `json:"url"`
+	Path        string `json:"path,omitempty"`
+	Data        []byte `json:"data,omitempty"`
+	ContentType string `json:"contentType"`
+}
+
+// SnapshotRequest is what GET /snapshot (snapshot) takes.
+type SnapshotRequest struct {
+	ProfileRequest
+	TargetID string `json:"targetId,omitempty"`
+	Format   string `json:"format,omitempty"` // aria
+	Limit    int    `json:"limit,omitempty"`  // nodes; 0 means 500
+}
+
+// Snapshot is its answer.
+type Snapshot struct {
+	Answered
+	OK        bool       `json:"ok"`
+	Format    string     `json:"format"`
+	TargetID  string     `json:"targetId"`
+	URL       string     `json:"url"`
+	Nodes     []AriaNode `json:"nodes"`
+	Truncated bool       `json:"truncated,omitempty"` // there are more nodes than were asked for
+}
+
+// AriaNode is one node of the accessibility tree.
+type AriaNode struct {
+	Ref              string `json:"ref"` // ax1, ax2 … of this snapshot
+	Role             string `json:"role"`
+	Name             string `json:"name"`
+	Value            string `json:"value,omitempty"`
+	Description      string `json:"description,omitempty"`
+	BackendDOMNodeID int64  `json:"backendDOMNodeId,omitempty"`
+	Depth            int    `json:"depth"`
+}

@@ -92,15 +92,23 @@ func (l *link) blankTab(ctx context.Context, fresh bool) (id target.ID, made boo
 	return tab.TargetID, true, err
 }
 
+// visit attaches to a tab for a while; leave detaches.
+func (l *link) visit(ctx context.Context, id target.ID, within time.Duration) (limited context.Context, leave func()) {
+	all, end := chromedp.NewContext(ctx, func(c *chromedp.Context) { c.Browser = l.cdp })
+	tab, _ := chromedp.NewContext(all, chromedp.WithTargetID(id), chromedp.WithDetachOnCancel())
+	limited, cancel := context.WithTimeout(tab, within)
+	return limited, func() {
+		cancel()
+		_ = chromedp.Cancel(tab) // a tab that is gone is detached from
+		end()
+	}
+}
+
 // load leads a tab to the address, and returns title and address of the page
 // that came. The tab is attached to for as long.
 func (l *link) load(ctx context.Context, id target.ID, address string) (title, at string, err error) {
-	all, end := chromedp.NewContext(ctx, func(c *chromedp.Context) { c.Browser = l.cdp })
-	defer end()
-	tab, _ := chromedp.NewContext(all, chromedp.WithTargetID(id), chromedp.WithDetachOnCancel())
-	defer func() { _ = chromedp.Cancel(tab) }() // a tab that is gone is detached from
-	limited, cancel := context.WithTimeout(tab, loadTime)
-	defer cancel()
+	limited, leave := l.visit(ctx, id, loadTime)
+	defer leave()
 	_, err = chromedp.Run(limited, chromedp.Navigate(address))
 	var refused *chromedp.LoadError
 	switch {

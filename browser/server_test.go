@@ -71,6 +71,7 @@ func TestBrowser(t *testing.T) {
 	if len(now.Notes) == 0 || !now.Headless || now.NoSandbox != s.cfg.Host.Root {
 		t.Errorf("flags: %+v", now)
 	}
+	t.Run("look", func(t *testing.T) { testLook(t, s) })
 	t.Run("tabs", func(t *testing.T) { testTabs(t, s) })
 	t.Run("bus", func(t *testing.T) { testBus(t, s) })
 
@@ -154,6 +155,8 @@ func testBus(t *testing.T, s *site) {
 		{"open", "POST", "/tabs/open", `{}`},
 		{"focus", "POST", "/tabs/focus", `{"targetId":"nosuch"}`},
 		{"close", "DELETE", "/tabs/nosuch", `{"targetId":"nosuch"}`},
+		{"screenshot", "POST", "/screenshot", `{"type":"gif"}`},
+		{"snapshot", "GET", "/snapshot", `{"targetId":"nosuch"}`},
 	} {
 		var overHTTP map[string]any
 		status := s.do(t, c.method, c.path, c.body, &overHTTP)

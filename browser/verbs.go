@@ -32,6 +32,8 @@ func (s *Server) verbs() []verb {
 		{"open", "POST /tabs/open", with(s.open)},
 		{"focus", "POST /tabs/focus", with(s.focus)},
 		{"close", "DELETE /tabs/{targetId}", with(s.close)},
+		{"screenshot", "POST /screenshot", with(s.screenshot)},
+		{"snapshot", "GET /snapshot", with(s.snapshot)},
 	}
 }
 

@@ -297,7 +297,10 @@ func (o *owners) browser(ctx context.Context, r *bus.Request) (any, error) {
 	case "POST /screenshot":
 		return map[string]any{"data": picture(), "contentType": "image/png"}, nil
 	case "GET /snapshot":
-		return map[string]any{"snapshot": "- button \"Go\" [ref=e1]"}, nil
+		return map[string]any{"format": "aria", "nodes": []any{
+			map[string]any{"ref": "ax1", "role": "RootWebArea", "name": "A page", "depth": 0},
+			map[string]any{"ref": "ax2", "role": "button", "name": "Go", "depth": 1},
+		}}, nil
 	}
 	return o.note("browser.request", tab)(ctx, r)
 }

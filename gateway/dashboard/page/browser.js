@@ -2,7 +2,7 @@
 import { html, useEffect, useRef, useState } from './html.js';
 import { useAction, useCall, useWire } from './use.js';
 import { Answer, Badge, Button, Empty, Facts, Failed, Needs, Section } from './parts.js';
-import { json, many } from './format.js';
+import { many } from './format.js';
 
 const PICTURE_EVERY = 1000; // from one picture to asking for the next
 
@@ -92,7 +92,7 @@ function Picture({ profile, tab }) {
     const ask = async () => {
       let failed = null;
       try {
-        const got = document.hidden ? null : await wire.request('browser.request', route('POST', '/screenshot', profile, { targetId: tab.targetId, type: 'jpeg' }));
+        const got = document.hidden ? null : await wire.request('browser.request', route('POST', '/screenshot', profile, { targetId: tab.targetId, type: 'jpeg', inline: true }));
         if (got?.data && !over) setPicture(`data:${got.contentType ?? 'image/jpeg'};base64,${got.data}`);
       } catch (err) {
         failed = err;
@@ -114,10 +114,14 @@ function Picture({ profile, tab }) {
   <//>`;
 }
 
+// tree is a snapshot as text, each node below its parent.
+const tree = ({ nodes, truncated }) =>
+  nodes.map((n) => `${'  '.repeat(n.depth)}${n.role}${n.name ? ` "${n.name}"` : ''}${n.value ? `: ${n.value}` : ''}`).join('\n') + (truncated ? '\n…' : '');
+
 function Snapshot({ profile, tab }) {
-  const shot = useCall('browser.request', { method: 'GET', path: '/snapshot', query: { profile, targetId: tab.targetId, format: 'ai' } });
+  const shot = useCall('browser.request', { method: 'GET', path: '/snapshot', query: { profile, targetId: tab.targetId, format: 'aria' } });
   if (notServed(shot.error)) return null;
   return html`<${Section} title="Snapshot" tools=${html`<${Button} quiet onClick=${shot.reload}>Again<//>`}>
-    <${Answer} of=${shot}>${(s) => html`<pre tabindex="0">${s.snapshot ?? json(s)}</pre>`}<//>
+    <${Answer} of=${shot}>${(s) => html`<pre tabindex="0">${tree(s)}</pre>`}<//>
   <//>`;
 }
