@@ -51,7 +51,7 @@ func (h *Hands) Evidence(ctx context.Context, peer profile.Instance, since time.
 
 // exit is how the peer's process ended, or nil when it did not, or had no manager that waits.
 func (h *Hands) exit(ctx context.Context, peer profile.Instance) (*msg.Exit, error) {
-	s, err := h.Status(ctx, peer)
+	s, err := h.noticed(ctx, peer)
 	switch {
 	case errors.Is(err, service.ErrNoManager) && peer.Manager == "":
 		return nil, nil
@@ -67,6 +67,27 @@ func (h *Hands) exit(ctx context.Context, peer profile.Instance) (*msg.Exit, err
 		exit.Status = s.ExecMainStatus
 	}
 	return &exit, nil
+}
+
+// noticeTime is how long a manager has to notice that a process ended.
+const noticeTime = time.Second
+
+// noticed is what the manager says once it knows that the peer's process ended:
+// the link tells of that within milliseconds, and may be quicker than it.
+func (h *Hands) noticed(ctx context.Context, peer profile.Instance) (service.Status, error) {
+	ctx, cancel := context.WithTimeout(ctx, noticeTime)
+	defer cancel()
+	for {
+		s, err := h.Status(ctx, peer)
+		if err != nil || s.PID == 0 || s.PID != peer.Process.PID || peer.Alive() {
+			return s, err
+		}
+		select {
+		case <-ctx.Done():
+			return s, nil
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
 }
 
 // foreign are the processes that hold the peer's ports while it does not run. It

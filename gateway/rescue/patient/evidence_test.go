@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"net"
 	"os"
 	"path/filepath"
@@ -183,10 +184,14 @@ func TestPortsThatSomebodyElseHolds(t *testing.T) {
 // keeper keeps main, which was killed, and notes what it is told.
 type keeper struct {
 	told []string
-	pid  int
+	pid  int // of the process that it believes to run
+	late int // how often it is asked until it notices the end of that
 }
 
 func (k *keeper) Status(member string) (service.Status, bool) {
+	if k.late--; k.late < 0 {
+		k.pid = 0
+	}
 	return service.Status{
 		Installed: true, State: service.UpGaveUp, PID: k.pid, ExecMainCode: "killed", ExecMainStatus: 9, Signal: "SIGKILL", Restarts: 3,
 	}, member == "main"
@@ -225,8 +230,18 @@ func TestThePeersOwnManagerIsAsked(t *testing.T) {
 	if e.Exit == nil || *e.Exit != want {
 		t.Errorf("exit %+v, want %+v; notes %q", e.Exit, want, e.Notes)
 	}
-	k.pid = w.peer.Process.PID
-	if e := w.hands.Evidence(t.Context(), w.peer, time.Now()); e.Exit != nil || len(e.Notes) > 2 {
+	k.late, k.pid = 3, w.peer.Process.PID // the link may be quicker than who waits for the process
+	if e := w.hands.Evidence(t.Context(), w.peer, time.Now()); e.Exit == nil || *e.Exit != want {
+		t.Errorf("the exit that the manager had yet to notice: %+v, want %+v", e.Exit, want)
+	}
+	self, err := proc.Find(os.Getpid())
+	if err != nil {
+		t.Fatal(err)
+	}
+	hung := w.peer
+	hung.Process = self.Identity
+	k.late, k.pid = math.MaxInt, hung.Process.PID
+	if e := w.hands.Evidence(t.Context(), hung, time.Now()); e.Exit != nil || len(e.Notes) > 2 {
 		t.Errorf("a peer that hangs has the exit of an earlier life: %+v", e.Exit)
 	}
 	if err := errors.Join(w.hands.Start(t.Context(), w.peer), w.hands.Restart(t.Context(), w.peer)); err != nil {
