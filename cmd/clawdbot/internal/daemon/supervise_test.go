@@ -222,3 +222,33 @@ func TestTimeThatNobodyWatchedProvesNothing(t *testing.T) {
 		t.Fatal("proven by an hour that nobody watched")
 	}
 }
+
+// TestProbationWantsAPieceOfWork: what a component of the config's says of itself
+// is not enough, and waiting for it has an end.
+func TestProbationWantsAPieceOfWork(t *testing.T) {
+	for _, works := range []bool{true, false} {
+		now := time.Unix(1_800_000_000, 0)
+		worked := false
+		trial := &healthTrial{
+			need: probationTime, rebuilt: []string{"canvas"}, result: make(chan error, 1),
+			worked: func(string, time.Time) bool { return worked },
+		}
+		beat := msg.Beat{Phase: msg.PhaseReady, Components: []msg.Component{{Name: "canvas", State: msg.StateOK}}}
+		for end := now.Add(2 * probationTime); now.Before(end); now = now.Add(250 * time.Millisecond) {
+			if trial.judge(beat, now) {
+				t.Fatal("proven by its word")
+			}
+		}
+		worked = works
+		for end := now.Add(probationTime + trialTime); !trial.judge(beat, now) && now.Before(end); now = now.Add(250 * time.Millisecond) {
+		}
+		select {
+		case err := <-trial.result:
+			if works != (err == nil) || err != nil && !strings.Contains(err.Error(), "waits for canvas") {
+				t.Errorf("it works: %t; %v", works, err)
+			}
+		default:
+			t.Errorf("it works: %t; no end", works)
+		}
+	}
+}
