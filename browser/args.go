@@ -9,29 +9,9 @@ import (
 	"reflect"
 	"strconv"
 	"strings"
+
+	"clawdbot/browser/api"
 )
-
-// callError is an error with the HTTP status it is answered with.
-type callError struct {
-	status int
-	err    error
-}
-
-func (e *callError) Error() string { return e.err.Error() }
-func (e *callError) Unwrap() error { return e.err }
-
-func failf(status int, format string, a ...any) error {
-	return &callError{status, fmt.Errorf(format, a...)}
-}
-
-// statusOf returns the status of an error; one without is our own failure.
-func statusOf(err error) int {
-	var e *callError
-	if errors.As(err, &e) {
-		return e.status
-	}
-	return http.StatusInternalServerError
-}
 
 // args are the arguments of one call by name.
 type args map[string]json.RawMessage
@@ -43,7 +23,7 @@ func readArgs(body []byte) (args, error) {
 		return a, nil
 	}
 	if err := json.Unmarshal(body, &a); err != nil || a == nil {
-		return nil, failf(http.StatusBadRequest, "the body must be a JSON object")
+		return nil, api.Errorf(http.StatusBadRequest, "the body must be a JSON object")
 	}
 	return a, nil
 }
@@ -66,7 +46,7 @@ func (a args) bind(into any) error {
 			continue
 		}
 		if err := decode(raw, v.FieldByIndex(f.Index)); err != nil {
-			return failf(http.StatusBadRequest, "%s must be %w", name, err)
+			return api.Errorf(http.StatusBadRequest, "%s must be %w", name, err)
 		}
 	}
 	return nil
@@ -110,6 +90,9 @@ func decode(raw json.RawMessage, to reflect.Value) error {
 			return errNumber
 		}
 		to.SetFloat(n)
+	case reflect.Pointer: // of what may be missing
+		to.Set(reflect.New(to.Type().Elem()))
+		return decode(raw, to.Elem())
 	default:
 		if err := json.Unmarshal(raw, to.Addr().Interface()); err != nil {
 			return fmt.Errorf("of another shape: %w", err)

@@ -10,14 +10,18 @@ import (
 	"net/http"
 	"net/url"
 	"time"
+
+	"clawdbot/browser/devtools"
+	"clawdbot/browser/tab"
+	"clawdbot/profile/config"
 )
 
 // attach links to a browser of others: address is its WebSocket, or the HTTP
 // endpoint that tells the WebSocket.
-func attach(ctx context.Context, address *url.URL, cfg Config) (*link, error) {
+func attach(ctx context.Context, address *url.URL, set config.Browser, tabs tab.Config) (*link, error) {
 	ws, base := address, address
 	if address.Scheme == "http" || address.Scheme == "https" {
-		ctx, cancel := context.WithTimeout(ctx, milliseconds(cfg.Settings.RemoteCDPTimeoutMs, 1500))
+		ctx, cancel := context.WithTimeout(ctx, milliseconds(set.RemoteCDPTimeoutMs, 1500))
 		defer cancel()
 		var err error
 		if ws, err = webSocketOf(ctx, address); err != nil {
@@ -26,10 +30,12 @@ func attach(ctx context.Context, address *url.URL, cfg Config) (*link, error) {
 	} else {
 		base = &url.URL{Scheme: "http" + address.Scheme[len("ws"):], User: address.User, Host: address.Host, RawQuery: address.RawQuery}
 	}
-	ctx, cancel := context.WithTimeout(ctx, milliseconds(cfg.Settings.RemoteCDPHandshakeTimeout, 3000))
+	ctx, cancel := context.WithTimeout(ctx, milliseconds(set.RemoteCDPHandshakeTimeout, 3000))
 	defer cancel()
-	return dial(ctx, ws, base, cfg.Log)
+	return dial(ctx, ws, base, tabs)
 }
+
+var errNoWebSocket = errors.New("/json/version names no WebSocket")
 
 func milliseconds(n, unset int) time.Duration {
 	return time.Duration(cmp.Or(n, unset)) * time.Millisecond
@@ -43,10 +49,11 @@ func webSocketOf(ctx context.Context, base *url.URL) (*url.URL, error) {
 	if err != nil {
 		return nil, fmt.Errorf("CDP at %s: %w", base.Host, err)
 	}
+	devtools.Authorize(r.Header, base)
 	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	resp, err := client.Do(r)
 	if err != nil {
-		return nil, fmt.Errorf("CDP at %s: %w", base.Host, withoutURL(err))
+		return nil, fmt.Errorf("CDP at %s: %w", base.Host, devtools.WithoutURL(err))
 	}
 	defer resp.Body.Close()
 	var version struct {
@@ -60,20 +67,10 @@ func webSocketOf(ctx context.Context, base *url.URL) (*url.URL, error) {
 	}
 	told, err := url.Parse(version.URL)
 	if err != nil || told.Path == "" {
-		return nil, fmt.Errorf("CDP at %s: /json/version names no WebSocket", base.Host)
+		return nil, fmt.Errorf("CDP at %s: %w", base.Host, errNoWebSocket)
 	}
 	return &url.URL{
 		Scheme: "ws" + base.Scheme[len("http"):], User: base.User, Host: base.Host,
 		Path: told.Path, RawQuery: cmp.Or(told.RawQuery, base.RawQuery),
 	}, nil
-}
-
-// withoutURL drops the address that net/http puts into its errors: it may hold
-// a token.
-func withoutURL(err error) error {
-	var withURL *url.Error
-	if errors.As(err, &withURL) {
-		return withURL.Err
-	}
-	return err
 }

@@ -4,25 +4,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"net"
 	"net/http"
 	"net/url"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"clawdbot/profile/config"
-)
-
-// The browser profiles that the original has without any configuration.
-const (
-	managedProfile   = "clawd"
-	extensionProfile = "chrome"
-	extensionDriver  = "extension"
+	"clawdbot/browser/api"
+	"clawdbot/browser/chromium"
+	"clawdbot/browser/relay"
 )
 
 // How long a Chromium may take to close before it is killed.
@@ -36,62 +29,22 @@ const (
 type browser struct {
 	server    *Server
 	name      string
+	source    source
 	color     string
 	port      int      // configured; 0 lets the launcher choose
 	remote    *url.URL // where to attach; nil when we start our own
 	extension bool
 
 	changing sync.Mutex // held while the link is made or ended
+	retired  bool       // deleted; guarded by changing
 	now      atomic.Pointer[state]
+	using    using
 }
 
 // state is what a browser profile is at one moment.
 type state struct {
 	link  *link  // nil while nothing is attached
 	ended string // how the last Chromium died by itself; "" when it did not
-}
-
-// newBrowsers returns the configured browser profiles and the managed one, the
-// default first.
-func (s *Server) newBrowsers() ([]*browser, error) {
-	set := s.cfg.Settings
-	profiles := map[string]config.BrowserProfile{managedProfile: {}}
-	if set.DefaultProfile == extensionProfile {
-		profiles[extensionProfile] = config.BrowserProfile{Driver: extensionDriver}
-	}
-	maps.Copy(profiles, set.Profiles)
-	if _, ok := profiles[set.DefaultProfile]; !ok {
-		return nil, fmt.Errorf("browser.defaultProfile %q is none of browser.profiles", set.DefaultProfile)
-	}
-	var all []*browser
-	for _, name := range slices.Sorted(maps.Keys(profiles)) {
-		p := profiles[name]
-		b := &browser{server: s, name: name, color: p.Color, port: p.CDPPort, extension: p.Driver == extensionDriver}
-		if b.color == "" {
-			b.color = set.Color
-		}
-		address := p.CDPURL
-		if address == "" && name == set.DefaultProfile {
-			address = set.CDPURL
-		}
-		if address == "" && set.AttachOnly && b.port != 0 {
-			address = "http://" + loopback(b.port)
-		}
-		if address != "" {
-			u, err := url.Parse(address)
-			if err != nil || u.Host == "" {
-				return nil, fmt.Errorf("cdpUrl of browser profile %q is no address", name)
-			}
-			b.remote = u
-		}
-		b.now.Store(&state{})
-		if name == set.DefaultProfile {
-			all = slices.Insert(all, 0, b)
-		} else {
-			all = append(all, b)
-		}
-	}
-	return all, nil
 }
 
 // loopback is the address of a debugging port.
@@ -116,6 +69,11 @@ func (b *browser) userData() string {
 	return filepath.Join(b.server.cfg.Dir, b.name, "user-data")
 }
 
+// place is where a browser that we start runs.
+func (b *browser) place() chromium.Place {
+	return chromium.Place{Profile: b.name, Folder: b.userData(), Port: b.port}
+}
+
 // shownURL is the CDP address as far as the configuration tells it, without
 // credentials.
 func (b *browser) shownURL() string {
@@ -128,6 +86,15 @@ func (b *browser) shownURL() string {
 	return ""
 }
 
+// shownPort is the port of the CDP address as far as the configuration tells it,
+// 0 when it does not.
+func (b *browser) shownPort() int {
+	if b.remote != nil {
+		return portOf(b.remote)
+	}
+	return b.port
+}
+
 // attached returns the link of a browser that runs. One that we only attach to
 // is attached when it can be.
 func (b *browser) attached() (*link, error) {
@@ -135,11 +102,11 @@ func (b *browser) attached() (*link, error) {
 		return l, nil
 	}
 	if b.remote == nil {
-		return nil, failf(http.StatusConflict, "browser not running: start browser profile %q first", b.name)
+		return nil, api.Errorf(http.StatusConflict, "browser not running: start browser profile %q first", b.name)
 	}
 	l, err := b.start()
 	if err != nil {
-		return nil, failf(http.StatusConflict, "browser not running: %w", err)
+		return nil, api.Errorf(http.StatusConflict, "browser not running: %w", err)
 	}
 	return l, nil
 }
@@ -155,11 +122,17 @@ func (b *browser) start() (*link, error) {
 	if s.life.Err() != nil {
 		return nil, errStopping
 	}
+	if b.retired {
+		return nil, fmt.Errorf("browser profile %q: %w", b.name, errDeleted)
+	}
 	b.reap()
 	if l := b.now.Load().link; l != nil {
 		return l, nil
 	}
 	l, err := b.connect(s.life)
+	if err != nil && s.life.Err() != nil {
+		err = errStopping
+	}
 	if err != nil {
 		return nil, fmt.Errorf("browser profile %q: %w", b.name, err)
 	}
@@ -170,17 +143,68 @@ func (b *browser) start() (*link, error) {
 	return l, nil
 }
 
+// revive is start, but a browser that does not answer is let go first, and one
+// of ours ended.
+func (b *browser) revive() error {
+	l, err := b.start()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(b.server.life, callTimeout)
+	defer cancel()
+	if l.version(ctx) == nil {
+		return nil
+	}
+	b.changing.Lock()
+	if b.now.Load().link == l {
+		b.server.cfg.Log.Warn("browser does not answer and is started anew", "browserProfile", b.name, "pid", l.pid())
+		b.halt(0)
+	}
+	b.changing.Unlock()
+	_, err = b.start()
+	return err
+}
+
 func (b *browser) connect(ctx context.Context) (*link, error) {
 	s := b.server
 	switch {
-	case b.extension:
-		return nil, fmt.Errorf("the extension driver is not supported yet: use browser profile %q", managedProfile)
+	case b.extension && b.remote == nil:
+		return nil, errors.New("the extension relay does not run here: set cdpUrl to the address of one that does")
 	case b.remote != nil:
-		return attach(ctx, b.remote, s.cfg)
+		tabs := s.tabConfig()
+		if b.extension {
+			tabs.Downloads = nil // they are the user's
+		}
+		l, err := attach(ctx, b.remote, s.cfg.Settings, tabs)
+		if b.extension && errors.Is(err, errNoWebSocket) {
+			return nil, errors.New(relay.NoTab)
+		}
+		return l, err
 	case s.cfg.Settings.AttachOnly:
 		return nil, fmt.Errorf("browser.attachOnly is set, so it needs browser.profiles.%s.cdpPort or cdpUrl", b.name)
 	}
-	return s.launcher.start(ctx, b.userData(), b.port)
+	return b.launch(ctx)
+}
+
+// launch starts a Chromium of ours and links to it.
+func (b *browser) launch(ctx context.Context) (*link, error) {
+	p, err := b.server.launcher.Start(ctx, b.place())
+	if err != nil {
+		return nil, err
+	}
+	l, err := dial(ctx, p.WS, &url.URL{Scheme: "http", Host: p.WS.Host}, b.server.tabConfig())
+	if err != nil {
+		p.End(0)
+		return nil, err
+	}
+	l.proc = p
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	if err := b.limitTabs(ctx, l); err != nil {
+		l.quit(0)
+		return nil, err
+	}
+	return l, nil
 }
 
 // stop ends the browser that we started within the grace, or detaches from one
@@ -188,6 +212,11 @@ func (b *browser) connect(ctx context.Context) (*link, error) {
 func (b *browser) stop(grace time.Duration) bool {
 	b.changing.Lock()
 	defer b.changing.Unlock()
+	return b.halt(grace)
+}
+
+// halt is stop for a caller that holds changing.
+func (b *browser) halt(grace time.Duration) bool {
 	b.reap()
 	l := b.now.Load().link
 	if l == nil {
@@ -198,14 +227,6 @@ func (b *browser) stop(grace time.Duration) bool {
 	b.server.announce()
 	b.server.cfg.Log.Info("browser stopped", "browserProfile", b.name)
 	return l.proc != nil
-}
-
-// watch waits for the end of the link, wanted or not.
-func (b *browser) watch(l *link) {
-	<-l.lost()
-	b.changing.Lock()
-	defer b.changing.Unlock()
-	b.reap()
 }
 
 // reap clears away a link that was lost without a stop. The caller holds

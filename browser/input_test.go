@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 
+	"clawdbot/browser/api"
+	"clawdbot/browser/chromium"
 	"clawdbot/bus"
 	"clawdbot/bus/bustest"
 	"clawdbot/bus/msg"
@@ -40,7 +42,7 @@ func TestBadInput(t *testing.T) {
 		{"POST", "/start", `null`, 400, []string{"JSON object"}},
 		{"POST", "/start", `{"x":"` + strings.Repeat("x", maxBody) + `"}`, 413, []string{"1048576"}},
 		{"POST", "/start", "", 500, []string{"browser.executablePath", "nosuch"}},
-		{"POST", "/start?profile=chrome", "", 500, []string{"extension", "not supported yet", "clawd"}},
+		{"POST", "/start?profile=chrome", "", 500, []string{"extension relay does not run here", "cdpUrl"}},
 		{"POST", "/tabs/open", "", 400, []string{"url is required"}},
 		{"POST", "/tabs/open", `{"url":"  "}`, 400, []string{"url is required"}},
 		{"POST", "/tabs/open", `{"url":["a"]}`, 400, []string{"url must be text"}},
@@ -59,7 +61,7 @@ func TestBadInput(t *testing.T) {
 	if resp.Body.Close(); resp.StatusCode != http.StatusUnauthorized {
 		t.Errorf("without the token: %s", resp.Status)
 	}
-	if err := s.onBus(t, "open", OpenRequest{URL: "file:///etc/passwd"}, nil); err == nil || !strings.Contains(err.Error(), "cannot be opened") {
+	if err := s.onBus(t, "open", api.OpenRequest{URL: "file:///etc/passwd"}, nil); err == nil || !strings.Contains(err.Error(), "cannot be opened") {
 		t.Errorf("a file on the bus: %v", err)
 	}
 	if err := s.onBus(t, "start", "no object", nil); err == nil || !strings.Contains(err.Error(), "JSON object") {
@@ -68,18 +70,18 @@ func TestBadInput(t *testing.T) {
 }
 
 func TestNoChromium(t *testing.T) {
-	s := serve(t, func(c *Config) { c.Host.Path = t.TempDir() })
-	s.launcher.goos = "windows" // whose usual places this host does not have
-	s.announce()
-	s.awaits(t, msg.StateDegraded, errNoChromium.Error())
-	if _, err := s.start(t.Context(), s.browsers[0], nil); !errors.Is(err, errNoChromium) || statusOf(err) != http.StatusInternalServerError {
+	s := serve(t, func(c *Config) {
+		c.Host.Path, c.Host.OS = t.TempDir(), "windows" // whose usual places this host does not have
+	})
+	s.awaits(t, msg.StateDegraded, chromium.ErrNone.Error())
+	if _, err := s.start(t.Context(), s.browsers.all()[0], nil); !errors.Is(err, chromium.ErrNone) || api.StatusOf(err) != http.StatusInternalServerError {
 		t.Errorf("start: %v", err)
 	}
-	got, err := s.status(t.Context(), s.browsers[0], nil)
+	got, err := s.status(t.Context(), s.browsers.all()[0], nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if st := got.(*Status); st.DetectError == nil || *st.DetectError != errNoChromium.Error() || st.DetectedBrowser != nil {
+	if st := got.(*api.Status); st.DetectError == nil || *st.DetectError != chromium.ErrNone.Error() || st.DetectedBrowser != nil {
 		t.Errorf("status: %+v", st)
 	}
 }
@@ -119,16 +121,16 @@ func TestAttachOnly(t *testing.T) {
 	s.refused(t, "POST", "/start", "", 500, "browser.attachOnly", "browser.profiles.clawd.cdpPort")
 	s.refused(t, "POST", "/start?profile=local", "", 500, "CDP at "+loopback(port))
 	s.refused(t, "POST", "/start?profile=ws", "", 500, "CDP at localhost:1")
-	var f Failure
+	var f api.Failure
 	if s.do(t, "POST", "/start?profile=ws", "", &f); strings.Contains(f.Error, "secret-word") {
 		t.Errorf("the token is told: %s", f.Error)
 	}
-	var st Status
+	var st api.Status
 	if s.ok(t, "GET", "/?profile=local", "", &st); st.Running || !st.AttachOnly || st.UserDataDir != nil || st.CDPPort != port {
 		t.Errorf("status: %+v", st)
 	}
 	for i, want := range []bool{false, true, false, false} { // clawd, far, local, ws
-		if b := s.browsers[i]; b.isRemote() != want {
+		if b := s.browsers.all()[i]; b.isRemote() != want {
 			t.Errorf("%s: remote is %v", b.name, !want)
 		}
 	}
@@ -139,10 +141,10 @@ func TestProfiles(t *testing.T) {
 		c.Settings.DefaultProfile = "work"
 		c.Settings.Profiles = map[string]config.BrowserProfile{"work": {CDPPort: freePort(t), Color: "#00AA00"}}
 	})
-	var got Profiles
+	var got api.Profiles
 	s.ok(t, "GET", "/profiles", "", &got)
-	port := s.browsers[0].port
-	want := []ProfileInfo{
+	port := s.browsers.all()[0].port
+	want := []api.ProfileInfo{
 		{Name: "work", CDPPort: port, CDPURL: "http://" + loopback(port), Color: "#00AA00", IsDefault: true},
 		{Name: "clawd", Color: "#FF4500"},
 	}
@@ -169,8 +171,9 @@ func TestNewRefuses(t *testing.T) {
 	}
 	cfg := testConfig(t)
 	cfg.Settings.DefaultProfile = "chrome" // as a config of the original may say
-	if got, err := (&Server{cfg: cfg}).newBrowsers(); err != nil || !got[0].extension {
-		t.Errorf("chrome as the default: %+v, %v", got, err)
+	s := &Server{cfg: cfg, created: createdProfiles(cfg.Store)}
+	if err := s.loadProfiles(); err != nil || !s.browsers.all()[0].extension {
+		t.Errorf("chrome as the default: %v", err)
 	}
 }
 
@@ -192,11 +195,11 @@ func TestBrokenListener(t *testing.T) {
 }
 
 func TestResolve(t *testing.T) {
-	pages := []Tab{{TargetID: "ABC1"}, {TargetID: "ABD2"}, {TargetID: "ab"}}
+	pages := []api.Tab{{TargetID: "ABC1"}, {TargetID: "ABD2"}, {TargetID: "ab"}}
 	for id, want := range map[string]string{"abc": "ABC1", "ABC1": "ABC1", "ab": "ab", "A": "409", "x": "404", "ABC12": "404"} {
 		got, err := resolve(pages, id)
 		if err != nil {
-			got = map[int]string{404: "404", 409: "409"}[statusOf(err)]
+			got = map[int]string{404: "404", 409: "409"}[api.StatusOf(err)]
 		}
 		if got != want {
 			t.Errorf("%q: %q (%v), want %q", id, got, err, want)
@@ -206,7 +209,7 @@ func TestResolve(t *testing.T) {
 
 // wanted has one field of each kind that a call may take.
 type wanted struct {
-	ProfileRequest
+	api.ProfileRequest
 	Text  string   `json:"text"`
 	Flag  bool     `json:"flag"`
 	Count int      `json:"count"`
@@ -218,7 +221,7 @@ func TestBind(t *testing.T) {
 	for body, want := range map[string]wanted{
 		``:                                  {},
 		`{"text":null,"flag":null,"new":1}`: {},
-		`{"text":"a b ","profile":"p"}`:     {Text: "a b ", ProfileRequest: ProfileRequest{"p"}},
+		`{"text":"a b ","profile":"p"}`:     {Text: "a b ", ProfileRequest: api.ProfileRequest{Profile: "p"}},
 		`{"text":12.5}`:                     {Text: "12.5"},
 		`{"text":true}`:                     {Text: "true"},
 		`{"flag":true}`:                     {Flag: true},
@@ -255,7 +258,7 @@ func TestBind(t *testing.T) {
 		if err == nil {
 			err = a.bind(&wanted{})
 		}
-		if err == nil || !strings.Contains(err.Error(), want) || statusOf(err) != http.StatusBadRequest {
+		if err == nil || !strings.Contains(err.Error(), want) || api.StatusOf(err) != http.StatusBadRequest {
 			t.Errorf("%s: %v, want %q", body, err, want)
 		}
 	}
@@ -272,7 +275,7 @@ func FuzzBind(f *testing.F) {
 		}
 		var strict, lenient wanted
 		if err := a.bind(&lenient); err != nil {
-			if statusOf(err) != http.StatusBadRequest {
+			if api.StatusOf(err) != http.StatusBadRequest {
 				t.Errorf("%v is no 400", err)
 			}
 			return

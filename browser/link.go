@@ -2,21 +2,20 @@ package browser
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"log/slog"
-	"net/http"
 	"net/url"
 	"slices"
-	"strconv"
+	"sync"
 	"time"
 
-	"github.com/chromedp/cdproto"
 	cdpbrowser "github.com/chromedp/cdproto/browser"
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/target"
-	"github.com/chromedp/chromedp"
-	"github.com/chromedp/chromedp/remote"
+
+	"clawdbot/browser/api"
+	"clawdbot/browser/chromium"
+	"clawdbot/browser/devtools"
+	"clawdbot/browser/tab"
 )
 
 // How long Chromium may take to answer.
@@ -28,50 +27,30 @@ const (
 // link is an open CDP connection, and the Chromium behind it when we started
 // that. Its methods are safe for use by many goroutines.
 type link struct {
-	cdp  *chromedp.Browser
-	conn *remote.Conn // below cdp, for the one command that cdp keeps to itself
-	end  context.CancelFunc
+	conn *devtools.Conn
 	ws   *url.URL // the browser's WebSocket
 	base *url.URL // its HTTP endpoint, with the credentials that it needs
 
-	// Of a Chromium that we started; zero otherwise.
-	proc   *process
-	kind   string
-	folder string
+	proc *chromium.Process // nil for one of others
+
+	tabs    tab.Config // how tabs are attached to
+	running sync.WaitGroup
+	mu      sync.Mutex
+	known   map[string]*attachment // by target id
+	last    string                 // id of the tab used last
 }
 
 // dial opens the CDP connection to the browser's WebSocket.
-func dial(ctx context.Context, ws, base *url.URL, log *slog.Logger) (*link, error) {
-	header := http.Header{}
-	authorize(header, ws)
-	bare := *ws
-	bare.User = nil
-	conn, err := remote.DialContext(ctx, bare.String(), remote.WithConnHTTPHeader(header))
+func dial(ctx context.Context, ws, base *url.URL, tabs tab.Config) (*link, error) {
+	conn, err := devtools.Dial(ctx, ws, tabs.Log)
 	if err != nil {
-		return nil, fmt.Errorf("CDP at %s: %w", ws.Host, withoutURL(err))
+		return nil, err
 	}
-	life, end := context.WithCancel(context.Background())
-	logf := func(format string, a ...any) { log.Debug(fmt.Sprintf(format, a...)) }
-	browser, err := chromedp.NewBrowserTransport(life, conn, chromedp.WithBrowserLogf(logf), chromedp.WithBrowserErrorf(logf))
-	if err != nil {
-		end()
-		return nil, errors.Join(fmt.Errorf("CDP at %s: %w", ws.Host, err), conn.Close())
-	}
-	return &link{cdp: browser, conn: conn, end: end, ws: ws, base: base}, nil
-}
-
-// authorize carries the address's user and password in the header.
-func authorize(h http.Header, u *url.URL) {
-	if u.User == nil {
-		return
-	}
-	password, _ := u.User.Password()
-	r := http.Request{Header: h}
-	r.SetBasicAuth(u.User.Username(), password)
+	return &link{conn: conn, ws: ws, base: base, tabs: tabs, known: map[string]*attachment{}}, nil
 }
 
 // lost is closed when the connection has ended.
-func (l *link) lost() <-chan struct{} { return l.cdp.LostConnection }
+func (l *link) lost() <-chan struct{} { return l.conn.Lost() }
 
 func (l *link) isLost() bool {
 	select {
@@ -87,13 +66,10 @@ func (l *link) pid() int {
 	if l.proc == nil {
 		return 0
 	}
-	return l.proc.pid
+	return l.proc.PID
 }
 
-func (l *link) port() int {
-	port, _ := strconv.Atoi(l.ws.Port()) // 0 for an address with the scheme's own port
-	return port
-}
+func (l *link) port() int { return portOf(l.ws) }
 
 // httpURL is the HTTP endpoint without credentials.
 func (l *link) httpURL() string { return l.base.Scheme + "://" + l.base.Host }
@@ -107,8 +83,7 @@ func (l *link) ready(ctx context.Context) bool {
 
 // version asks the browser what it is, which it answers at once.
 func (l *link) version(ctx context.Context) error {
-	_, err := cdp.Call(ctx, l.cdp, cdpbrowser.GetVersion, cdp.Empty{})
-	return err
+	return devtools.Do(ctx, l.conn.Root(), cdpbrowser.GetVersion, cdp.Empty{})
 }
 
 // answersHTTP says whether the HTTP endpoint answers now.
@@ -121,34 +96,35 @@ func (l *link) answersHTTP(ctx context.Context) bool {
 
 // pages returns the tabs. Chromium also lists frames, workers, its own user
 // interface and prerendered pages, none of which a person would call a tab.
-func (l *link) pages(ctx context.Context) ([]Tab, error) {
+func (l *link) pages(ctx context.Context) ([]api.Tab, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	got, err := cdp.Call(ctx, l.cdp, target.GetTargets, target.GetTargetsParams{Filter: target.Filter{{Type: "page"}}})
+	got, err := devtools.Call(ctx, l.conn.Root(), target.GetTargets, target.GetTargetsParams{Filter: target.Filter{{Type: "page"}}})
 	if err != nil {
 		return nil, fmt.Errorf("list tabs: %w", err)
 	}
-	tabs := []Tab{}
+	tabs := []api.Tab{}
 	for _, info := range got.TargetInfos {
-		if info.Subtype == "" {
+		if info.Type == "page" && info.Subtype == "" {
 			tabs = append(tabs, l.tab(info))
 		}
 	}
 	return tabs, nil
 }
 
-func (l *link) tab(info *target.Info) Tab {
+func (l *link) tab(info *target.Info) api.Tab {
 	ws := url.URL{Scheme: l.ws.Scheme, Host: l.ws.Host, Path: "/devtools/page/" + string(info.TargetID)}
-	return Tab{TargetID: string(info.TargetID), Title: info.Title, URL: info.URL, WSURL: ws.String(), Type: info.Type}
+	return api.Tab{TargetID: string(info.TargetID), Title: info.Title, URL: info.URL, WSURL: ws.String(), Type: info.Type}
 }
 
 // activate brings the tab to the front.
 func (l *link) activate(ctx context.Context, id string) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	if _, err := cdp.Call(ctx, l.cdp, target.ActivateTarget, target.ActivateTargetParams{TargetID: target.ID(id)}); err != nil {
+	if err := devtools.Do(ctx, l.conn.Root(), target.ActivateTarget, target.ActivateTargetParams{TargetID: target.ID(id)}); err != nil {
 		return fmt.Errorf("focus tab %s: %w", id, err)
 	}
+	l.used(id)
 	return nil
 }
 
@@ -157,7 +133,7 @@ func (l *link) activate(ctx context.Context, id string) error {
 func (l *link) closeTab(ctx context.Context, id string) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	if _, err := cdp.Call(ctx, l.cdp, target.CloseTarget, target.CloseTargetParams{TargetID: target.ID(id)}); err != nil {
+	if err := devtools.Do(ctx, l.conn.Root(), target.CloseTarget, target.CloseTargetParams{TargetID: target.ID(id)}); err != nil {
 		return fmt.Errorf("close tab %s: %w", id, err)
 	}
 	again := time.NewTicker(10 * time.Millisecond)
@@ -170,7 +146,7 @@ func (l *link) closeTab(ctx context.Context, id string) error {
 		if err != nil {
 			return fmt.Errorf("close tab %s: %w", id, err)
 		}
-		if !slices.ContainsFunc(pages, func(t Tab) bool { return t.TargetID == id }) {
+		if !slices.ContainsFunc(pages, func(t api.Tab) bool { return t.TargetID == id }) {
 			return nil
 		}
 		select {
@@ -181,19 +157,16 @@ func (l *link) closeTab(ctx context.Context, id string) error {
 	}
 }
 
-// closeID numbers Browser.close; cdp counts its own commands from 1.
-const closeID = 1 << 30
-
 // quit ends a Chromium of ours, by force when the grace is over, and the
 // connection.
 func (l *link) quit(grace time.Duration) {
 	if l.proc != nil {
-		err := l.conn.Write(context.Background(), &cdproto.Message{ID: closeID, Method: cdpbrowser.CommandClose})
-		if err != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), grace)
+		if err := devtools.Do(ctx, l.conn.Root(), cdpbrowser.Close, cdp.Empty{}); err != nil && !l.isLost() {
 			grace = 0
 		}
-		l.proc.end(grace)
-		sweep(l.folder)
+		cancel()
+		l.proc.End(grace)
 	}
 	l.close()
 }
@@ -206,16 +179,16 @@ func (l *link) bury() string {
 		return ""
 	}
 	// A Chromium that ends by itself closes the connection a moment before.
-	l.proc.end(time.Second)
-	sweep(l.folder)
-	if l.proc.err == nil {
+	l.proc.End(time.Second)
+	if l.proc.Err() == nil {
 		return ""
 	}
-	return "Chromium ended by itself (" + l.proc.err.Error() + ")"
+	return "Chromium ended by itself (" + l.proc.Err().Error() + ")"
 }
 
 // close ends the connection and waits for its goroutines.
 func (l *link) close() {
-	l.end()
-	<-l.lost()
+	l.conn.Close()
+	l.running.Wait()
+	l.tabs.Downloads.Close()
 }

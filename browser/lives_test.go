@@ -15,14 +15,20 @@ import (
 	"clawdbot/bus/bustest"
 )
 
-// live runs browser control behind the door until stop is called.
-func live(t *testing.T, b *bustest.Bus, door *bustest.Door, dial func() (*nats.Conn, error)) (s *site, stop func() error) {
+// behind is the config of browser control behind the door.
+func behind(t *testing.T, b *bustest.Bus, door *bustest.Door) Config {
 	t.Helper()
 	cfg := testConfig(t)
 	if err := cfg.Listener.Close(); err != nil {
 		t.Fatal(err)
 	}
-	cfg.Listener, cfg.Subjects, cfg.Dial = door.Key(), b.Subjects, dial
+	cfg.Listener, cfg.Subjects, cfg.Dial = door.Key(), b.Subjects, b.Dial
+	return cfg
+}
+
+// live runs browser control until stop is called.
+func live(t *testing.T, b *bustest.Bus, cfg Config) (s *site, stop func() error) {
+	t.Helper()
 	server, err := New(cfg)
 	if err != nil {
 		t.Fatal(err)
@@ -44,7 +50,7 @@ func live(t *testing.T, b *bustest.Bus, door *bustest.Door, dial func() (*nats.C
 func TestProbe(t *testing.T) {
 	needChromium(t)
 	b, door := bustest.Start(t, "main"), bustest.NewDoor(t)
-	s, stop := live(t, b, door, b.Dial)
+	s, stop := live(t, b, behind(t, b, door))
 	if p, err := b.Probe(name); err != nil || p.Did != "its gate answered over HTTP" {
 		t.Errorf("%+v, %v", p, err)
 	}
@@ -67,9 +73,11 @@ func TestProbe(t *testing.T) {
 func TestThreeLives(t *testing.T) {
 	needChromium(t)
 	b, door := bustest.Start(t, "main"), bustest.NewDoor(t)
+	cfg := behind(t, b, door)
 	ignore := goleak.IgnoreCurrent()
 	for range 3 {
-		s, stop := live(t, b, door, b.Dial)
+		cfg.Listener = door.Key()
+		s, stop := live(t, b, cfg)
 		s.ok(t, "POST", "/start", "", nil)
 		s.ok(t, "POST", "/tabs/open", `{"url":"about:blank"}`, nil)
 		if _, err := b.Probe(name); err != nil {
@@ -90,10 +98,22 @@ func TestAbandoned(t *testing.T) {
 	needChromium(t)
 	b, door := bustest.Start(t, "main"), bustest.NewDoor(t)
 	var nc *nats.Conn
-	s, stop := live(t, b, door, func() (_ *nats.Conn, err error) { nc, err = b.Dial(); return nc, err })
+	cfg := behind(t, b, door)
+	cfg.Dial = func() (_ *nats.Conn, err error) { nc, err = b.Dial(); return nc, err }
+	s, stop := live(t, b, cfg)
 	s.ok(t, "POST", "/start", "", nil)
 	nc.Close()
 	s.ok(t, "GET", "/tabs", "", nil)
+	owned := s.processes(t)
+	cfg.Listener, cfg.Dial = door.Key(), b.Dial
+	next, stopNext := live(t, b, cfg)
+	if len(owned) != 1 || len(next.processes(t)) != 0 {
+		t.Errorf("of the one that was given up: %+v, then %+v", owned, next.processes(t))
+	}
+	next.ok(t, "POST", "/start", "", nil)
+	if err := stopNext(); err != nil {
+		t.Error(err)
+	}
 	if err := stop(); err != nil && !errors.Is(err, nats.ErrConnectionClosed) {
 		t.Error(err)
 	}

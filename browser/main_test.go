@@ -10,39 +10,30 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/nats-io/nats.go"
 
+	"clawdbot/browser/api"
+	"clawdbot/browser/chromium"
 	"clawdbot/bus/bustest"
 	"clawdbot/bus/msg"
 	"clawdbot/profile/config"
 	"clawdbot/profile/gate"
 	"clawdbot/profile/ports"
+	"clawdbot/profile/store"
 )
 
-const (
-	token = "a-token-for-tests"
-	// victimEnv makes the test binary a gateway that waits to be killed.
-	victimEnv = "BROWSER_TEST_VICTIM"
-)
+const token = "a-token-for-tests"
 
 // tempDir is where every Chromium of the run keeps its temporary files: it has
 // to be empty again at the end.
 var tempDir string
 
-func TestMain(m *testing.M) {
-	if folder := os.Getenv(victimEnv); folder != "" {
-		victim(folder)
-		return
-	}
-	os.Exit(run(m))
-}
+func TestMain(m *testing.M) { os.Exit(run(m)) }
 
 func run(m *testing.M) int {
 	var err error
@@ -86,8 +77,7 @@ func processesWith(variable string) []string {
 // needChromium skips the test on a machine without Chromium, but not in CI.
 func needChromium(t *testing.T) {
 	t.Helper()
-	l := newLauncher(Config{Host: testHost()}, nil)
-	if _, err := l.find(); err != nil {
+	if _, err := Detect(config.Browser{}, testHost()); err != nil {
 		if os.Getenv("CI") == "true" {
 			t.Fatal(err)
 		}
@@ -95,8 +85,8 @@ func needChromium(t *testing.T) {
 	}
 }
 
-func testHost() Host {
-	return Host{
+func testHost() chromium.Host {
+	return chromium.Host{
 		Root: os.Geteuid() == 0, Path: os.Getenv("PATH"),
 		Env: append(os.Environ(), "TMPDIR="+tempDir),
 	}
@@ -170,11 +160,20 @@ func testConfig(t testing.TB) Config {
 	if err != nil {
 		t.Fatal(err)
 	}
+	db, err := store.Open(store.Config{Dir: filepath.Join(t.TempDir(), "store")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	})
 	from := freePort(t)
 	return Config{
-		Listener: listener, Version: "1.2.3", Gate: g, Settings: config.Default().Browser,
+		Listener: listener, Version: "1.2.3", Gate: g, Settings: config.Default().Browser, Store: db,
 		Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
-		Dir: t.TempDir(), CDP: ports.Range{From: from, To: from + 20},
+		Dir: t.TempDir(), Ports: ports.Ports{CDP: ports.Range{From: from, To: from + 20}},
 		ControlURL: "http://" + listener.Addr().String(), Host: testHost(),
 	}
 }
@@ -232,7 +231,7 @@ func (s *site) ok(t *testing.T, method, path, body string, out any) {
 // holds all of want.
 func (s *site) refused(t *testing.T, method, path, body string, status int, want ...string) {
 	t.Helper()
-	var f Failure
+	var f api.Failure
 	got := s.do(t, method, path, body, &f)
 	if got != status || f.GatewayProfile != "main" {
 		t.Errorf("%s %s: %d %+v, want %d of main", method, path, got, f, status)
@@ -270,29 +269,4 @@ func eventually(t *testing.T, what string, holds func() bool) {
 			t.Fatal("never: " + what)
 		}
 	}
-}
-
-// victim is a gateway's part in TestParentKilled: it starts a Chromium, says
-// so and waits.
-func victim(folder string) {
-	host := testHost()
-	host.Env = os.Environ()
-	l := &launcher{host: host, goos: "linux", headless: true, noSandbox: host.Root, log: slog.New(slog.DiscardHandler), running: new(sync.WaitGroup)}
-	probe, err := net.Listen("tcp", "127.0.0.1:0")
-	if err == nil {
-		l.ports.From = probe.Addr().(*net.TCPAddr).Port
-		l.ports.To = l.ports.From + 20
-		err = probe.Close()
-	}
-	if err == nil {
-		_, err = l.start(context.Background(), folder, 0)
-	}
-	fmt.Println("started", err)
-	select {}
-}
-
-func command(t *testing.T, folder string) *exec.Cmd {
-	cmd := exec.CommandContext(t.Context(), os.Args[0])
-	cmd.Env = append(os.Environ(), victimEnv+"="+folder, "TMPDIR="+tempDir)
-	return cmd
 }

@@ -33,8 +33,9 @@ func (s *Server) probe(ctx context.Context) (string, error) {
 // probeChromiums asks all at once and returns how many there are.
 func (s *Server) probeChromiums(ctx context.Context) (asked int, err error) {
 	var group sync.WaitGroup
-	failed := make([]error, len(s.browsers))
-	for i, b := range s.browsers {
+	all := s.browsers.all()
+	failed := make([]error, len(all))
+	for i, b := range all {
 		l := b.now.Load().link
 		if l == nil || l.proc == nil || l.isLost() {
 			continue

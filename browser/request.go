@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"clawdbot/browser/api"
 	"clawdbot/bus"
 	"clawdbot/bus/msg"
 )
@@ -41,11 +42,11 @@ func (s *Server) request(ctx context.Context, r *bus.Request) (any, error) {
 	w := &reply{header: http.Header{}, status: http.StatusOK}
 	s.routes().ServeHTTP(w, req)
 	if w.status >= http.StatusBadRequest {
-		var failed Failure
+		var failed api.Failure
 		if err := json.Unmarshal(w.body.Bytes(), &failed); err != nil {
 			return nil, err
 		}
-		return nil, busError(failf(w.status, "%s", failed.Error))
+		return nil, busError(api.Errorf(w.status, "%s", failed.Error))
 	}
 	return json.RawMessage(w.body.Bytes()), nil
 }

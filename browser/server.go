@@ -7,68 +7,72 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"slices"
+	"net/url"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
 
+	"clawdbot/browser/chromium"
+	"clawdbot/browser/tab"
 	"clawdbot/bus"
 	"clawdbot/bus/msg"
 	"clawdbot/bus/subject"
 	"clawdbot/profile/config"
 	"clawdbot/profile/gate"
 	"clawdbot/profile/ports"
+	"clawdbot/profile/store"
 )
 
 const name = "browser"
 
-// Config configures browser control. All fields are required.
+// Config configures browser control. All fields are required but for those that
+// say otherwise.
 type Config struct {
 	Listener   net.Listener // the server owns it
 	Subjects   subject.Space
-	Dial       func() (*nats.Conn, error) // the server owns the connection
+	Dial       func() (*nats.Conn, error) // the server owns the connection; nil means that there is no bus
 	Version    string                     // semantic version of the product
 	Log        *slog.Logger
 	Gate       *gate.Gate // knows the gateway's token, or browser.controlToken
 	Settings   config.Browser
+	Relay      *url.URL             // HTTP address of the extension relay, with its token; nil when there is none
+	Store      *store.Store         // not the server's to close
 	Dir        string               // holds a folder for each browser profile; made when needed
-	CDP        ports.Range          // debugging ports to choose from
+	Ports      ports.Ports          // this gateway's own; CDP are the debugging ports to choose from
 	Others     func() []ports.Ports // what other gateways of the host own, running or not; nil means nothing
 	ControlURL string               // where clients reach this server, for GET /
-	Host       Host
-}
-
-// Host is what the server must know of its surroundings.
-type Host struct {
-	Display bool     // a window can be shown: DISPLAY or WAYLAND_DISPLAY is set, always so on macOS and Windows
-	Root    bool     // we run as root, where Chromium refuses its sandbox
-	Path    string   // value of PATH, to look for Chromium
-	Home    string   // home folder, to look for Chromium
-	Env     []string // environment of Chromium, without our secrets; nil means our own
+	Host       chromium.Host
+	Remote     *Remote // nil answers here
 }
 
 // Server is running browser control. Its methods are safe for use by many
 // goroutines.
 type Server struct {
 	cfg      Config
-	launcher *launcher
-	browsers []*browser // the default one first, the others by name
+	launcher *chromium.Launcher
+	ledger   *chromium.Ledger
+	browsers roster
+	managing sync.Mutex // held while a browser profile comes or goes
+	created  store.Keyspace[config.BrowserProfile]
 	nc       *nats.Conn
 	svc      *bus.Service
 	health   *bus.Health
+	policy   *policy
+	traces   traces
+	views    *views
 
 	life    context.Context // ends when Run begins to stop
 	end     context.CancelFunc
-	running sync.WaitGroup // watchers of browsers, waiters of processes
+	running sync.WaitGroup // watchers of browsers
 	telling sync.Mutex     // keeps the states in order
 }
 
 // New prepares the browser profiles and puts the micro service on the bus. It
 // starts no browser. The listener is closed on error.
 func New(cfg Config) (*Server, error) {
-	s := &Server{cfg: cfg}
+	s := &Server{cfg: cfg, policy: &policy{allow: cfg.Settings.Allow, own: cfg.Ports, others: cfg.Others}}
 	s.life, s.end = context.WithCancel(context.Background())
 	if err := s.prepare(); err != nil {
 		s.end()
@@ -79,12 +83,17 @@ func New(cfg Config) (*Server, error) {
 }
 
 func (s *Server) prepare() error {
-	s.launcher = newLauncher(s.cfg, &s.running)
-	browsers, err := s.newBrowsers()
-	if err != nil {
+	s.ledger = chromium.NewLedger(s.cfg.Store)
+	s.launcher = s.newLauncher()
+	s.views = &views{server: s, open: map[*tab.Tab]*view{}}
+	s.created = createdProfiles(s.cfg.Store)
+	if err := s.launcher.Clear(s.life); err != nil {
+		s.cfg.Log.Warn("what an earlier gateway left", "err", err)
+	}
+	err := s.loadProfiles()
+	if err != nil || s.cfg.Dial == nil {
 		return err
 	}
-	s.browsers = browsers
 	if s.nc, err = s.cfg.Dial(); err != nil {
 		return fmt.Errorf("bus: %w", err)
 	}
@@ -114,6 +123,11 @@ func (s *Server) serveBus() error {
 		return err
 	}
 	endpoints = append(endpoints, bus.Endpoint{Name: "request", Subject: requests, Handle: s.request})
+	live, err := s.viewEndpoints()
+	if err != nil {
+		return err
+	}
+	endpoints = append(endpoints, live...)
 	s.svc, err = bus.Serve(bus.ServiceConfig{
 		Name: name, Version: s.cfg.Version, Description: "browser control",
 		Profile: s.cfg.Subjects.Profile(), Conn: s.nc, Endpoints: endpoints, Probe: s.probe,
@@ -145,13 +159,16 @@ func (s *Server) Run(ctx context.Context) error {
 	} else {
 		err = <-stopped
 	}
-	err = errors.Join(err, s.svc.Stop())
+	if s.svc != nil {
+		err = errors.Join(err, s.svc.Stop())
+	}
 	var ending sync.WaitGroup
-	for _, b := range s.browsers {
+	for _, b := range s.browsers.all() {
 		ending.Go(func() { b.stop(shutdownGrace) })
 	}
 	ending.Wait()
 	s.running.Wait()
+	s.launcher.Wait()
 	return err
 }
 
@@ -166,22 +183,6 @@ func (s *Server) stopWeb(web *http.Server) error {
 	return nil
 }
 
-// browser returns the browser profile, the default one for "".
-func (s *Server) browser(profile string) (*browser, error) {
-	if profile == "" {
-		return s.browsers[0], nil
-	}
-	names := make([]string, len(s.browsers))
-	for i, b := range s.browsers {
-		if b.name == profile {
-			return b, nil
-		}
-		names[i] = b.name
-	}
-	slices.Sort(names)
-	return nil, failf(http.StatusNotFound, "no browser profile %q; there is %s", profile, strings.Join(names, ", "))
-}
-
 // announce tells the bus how browser control is.
 func (s *Server) announce() {
 	s.telling.Lock()
@@ -190,9 +191,13 @@ func (s *Server) announce() {
 		s.health.Set(msg.StateOff, "browser.enabled is false")
 		return
 	}
+	if r := s.cfg.Remote; r != nil {
+		s.health.Set(msg.StateOK, "browser control at "+r.URL.Host+" is used")
+		return
+	}
 	var up, bad []string
 	ours := false
-	for _, b := range s.browsers {
+	for _, b := range s.browsers.all() {
 		ours = ours || b.starts()
 		now := b.now.Load()
 		if now.ended != "" {
@@ -202,7 +207,7 @@ func (s *Server) announce() {
 			up = append(up, fmt.Sprintf("%s at %s", b.name, now.link.ws.Host))
 		}
 	}
-	if _, err := s.launcher.find(); err != nil && ours {
+	if _, err := s.launcher.Find(); err != nil && ours {
 		bad = append(bad, err.Error())
 	}
 	if len(bad) > 0 {

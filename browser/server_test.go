@@ -1,7 +1,6 @@
 package browser
 
 import (
-	"bufio"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -14,10 +13,13 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
+	"clawdbot/browser/api"
 	"clawdbot/bus"
 	"clawdbot/bus/msg"
 	"clawdbot/profile/config"
@@ -43,7 +45,7 @@ func TestBrowser(t *testing.T) {
 	if before["running"] != false || before["pid"] != nil || before["chosenBrowser"] != nil {
 		t.Errorf("before the start: %v", before)
 	}
-	var tabs Tabs
+	var tabs api.Tabs
 	s.ok(t, "GET", "/tabs", "", &tabs)
 	if tabs.Running || tabs.Tabs == nil {
 		t.Errorf("before the start: %+v", tabs)
@@ -52,32 +54,31 @@ func TestBrowser(t *testing.T) {
 	s.refused(t, "DELETE", "/tabs/A", "", 409, "browser not running")
 
 	s.awaits(t, msg.StateOK, "listens on")
-	var started Started
+	var started api.Started
 	s.ok(t, "POST", "/start", "", &started)
-	if want := (Started{Answered{"main"}, true, "clawd"}); started != want {
+	if want := (api.Started{Answered: api.Answered{GatewayProfile: "main"}, OK: true, Profile: "clawd"}); started != want {
 		t.Errorf("start: %+v, want %+v", started, want)
 	}
 	s.awaits(t, msg.StateOK, "clawd at 127.0.0.1:")
-	var now, again Status
+	var now, again api.Status
 	s.ok(t, "GET", "/", "", &now)
 	s.ok(t, "POST", "/start", "", nil)
 	s.ok(t, "GET", "/", "", &again)
 	if !now.Running || !now.CDPReady || !now.CDPHTTP || now.PID == nil || *now.PID != *again.PID {
 		t.Errorf("running: %+v, then %+v", now, again)
 	}
-	if now.CDPPort < s.cfg.CDP.From || now.CDPPort > s.cfg.CDP.To || now.CDPURL != "http://"+loopback(now.CDPPort) {
-		t.Errorf("port %d and %s are not of %+v", now.CDPPort, now.CDPURL, s.cfg.CDP)
+	if now.CDPPort < s.cfg.Ports.CDP.From || now.CDPPort > s.cfg.Ports.CDP.To || now.CDPURL != "http://"+loopback(now.CDPPort) {
+		t.Errorf("port %d and %s are not of %+v", now.CDPPort, now.CDPURL, s.cfg.Ports.CDP)
 	}
 	if len(now.Notes) == 0 || !now.Headless || now.NoSandbox != s.cfg.Host.Root {
 		t.Errorf("flags: %+v", now)
 	}
-	t.Run("look", func(t *testing.T) { testLook(t, s) })
 	t.Run("tabs", func(t *testing.T) { testTabs(t, s) })
 	t.Run("bus", func(t *testing.T) { testBus(t, s) })
 
-	var stopped Stopped
+	var stopped api.Stopped
 	s.ok(t, "POST", "/stop", "", &stopped)
-	if want := (Stopped{Answered{"main"}, true, true, "clawd"}); stopped != want {
+	if want := (api.Stopped{Answered: api.Answered{GatewayProfile: "main"}, OK: true, Stopped: true, Profile: "clawd"}); stopped != want {
 		t.Errorf("stop: %+v, want %+v", stopped, want)
 	}
 	if _, err := proc.Find(*now.PID); !errors.Is(err, proc.ErrGone) {
@@ -104,12 +105,12 @@ func testTabs(t *testing.T, s *site) {
 		fmt.Fprintf(w, "<title>outer</title><iframe src='http://localhost:%s/frame'></iframe>", r.Host[strings.LastIndex(r.Host, ":")+1:])
 	}))
 	defer web.Close()
-	var opened Opened
+	var opened api.Opened
 	s.ok(t, "POST", "/tabs/open", fmt.Sprintf(`{"url":%q}`, web.URL+"/"), &opened)
 	if opened.TargetID == "" || opened.URL != web.URL+"/" || opened.Type != "page" || !strings.HasSuffix(opened.WSURL, "/devtools/page/"+opened.TargetID) {
 		t.Errorf("opened %+v", opened)
 	}
-	var tabs Tabs
+	var tabs api.Tabs
 	eventually(t, "the tab has its title", func() bool {
 		s.ok(t, "GET", "/tabs?profile=clawd", "", &tabs)
 		for _, tab := range tabs.Tabs {
@@ -177,13 +178,13 @@ func testBus(t *testing.T, s *site) {
 			t.Errorf("%+v: %v", q, err)
 		}
 	}
-	var opened Opened
-	if err := s.onBus(t, "open", OpenRequest{URL: "about:blank"}, &opened); err != nil {
+	var opened api.Opened
+	if err := s.onBus(t, "open", api.OpenRequest{URL: "about:blank"}, &opened); err != nil {
 		t.Fatal(err)
 	}
 	for _, verb := range []string{"focus", "close"} {
-		var done Done
-		if err := s.onBus(t, verb, TargetRequest{TargetID: opened.TargetID}, &done); err != nil || !done.OK || done.GatewayProfile != "main" {
+		var done api.Done
+		if err := s.onBus(t, verb, api.TargetRequest{TargetID: opened.TargetID}, &done); err != nil || !done.OK || done.GatewayProfile != "main" {
 			t.Errorf("%s: %+v, %v", verb, done, err)
 		}
 	}
@@ -218,7 +219,7 @@ func TestCrash(t *testing.T) {
 	needChromium(t)
 	s := serve(t, nil)
 	for range 2 {
-		var up Status
+		var up api.Status
 		s.ok(t, "POST", "/tabs/open", `{"url":"about:blank"}`, nil) // starts it
 		s.awaits(t, msg.StateOK, "clawd at")
 		s.ok(t, "GET", "/", "", &up)
@@ -230,35 +231,61 @@ func TestCrash(t *testing.T) {
 			t.Fatal(err)
 		}
 		s.awaits(t, msg.StateDegraded, "start it again")
-		var tabs Tabs
+		var tabs api.Tabs
 		if s.ok(t, "GET", "/tabs", "", &tabs); tabs.Running {
 			t.Error("still running")
 		}
 	}
 }
 
-// TestTwoServers: what one gateway does to its Chromium, the other's does not
-// notice, and the end of a gateway is the end of its Chromium.
+// TestTwoServers: two gateways, each with two browser profiles that start at
+// once from one range of ports, share nothing. What one does to its Chromiums,
+// the other's do not notice, and the end of a gateway is the end of its own.
 func TestTwoServers(t *testing.T) {
 	needChromium(t)
-	a, b := serve(t, nil), serve(t, nil)
-	var ofA, ofB, after Status
-	for _, s := range []*site{a, b} {
-		s.ok(t, "POST", "/start", "", nil)
+	from := freePort(t)
+	both := func(c *Config) {
+		c.Ports.CDP = ports.Range{From: from, To: from + 20}
+		c.Settings.Profiles = map[string]config.BrowserProfile{"second": {}}
 	}
-	a.ok(t, "GET", "/", "", &ofA)
-	b.ok(t, "GET", "/", "", &ofB)
-	if *ofA.PID == *ofB.PID || ofA.CDPPort == ofB.CDPPort || *ofA.UserDataDir == *ofB.UserDataDir {
-		t.Errorf("shared: %+v and %+v", ofA, ofB)
+	a, b := serve(t, both), serve(t, both)
+	var starting sync.WaitGroup
+	for _, s := range []*site{a, b} {
+		for _, profile := range []string{"clawd", "second"} {
+			starting.Go(func() {
+				var f api.Failure
+				if status := s.do(t, "POST", "/start?profile="+profile, "", &f); status != http.StatusOK {
+					t.Errorf("start %s: %d %s", profile, status, f.Error)
+				}
+			})
+		}
+	}
+	starting.Wait()
+	if t.Failed() {
+		return
+	}
+	ofA, ofB := a.processes(t), b.processes(t)
+	shared := map[any]bool{}
+	for _, p := range append(ofA, ofB...) {
+		for _, own := range []any{p.UserDataDir, -p.PID, p.CDPPort} {
+			if shared[own] || p.State != api.ProcessRunning {
+				t.Errorf("%v of %+v", own, p)
+			}
+			shared[own] = true
+		}
 	}
 	a.ok(t, "POST", "/stop", "", nil)
-	b.ok(t, "GET", "/", "", &after)
-	if !after.Running || *after.PID != *ofB.PID {
-		t.Errorf("b after a's stop: %+v", after)
+	if now := b.processes(t); !slices.Equal(now, ofB) {
+		t.Errorf("b after a's stop: %+v, was %+v", now, ofB)
 	}
 	b.shut()
-	if _, err := proc.Find(*ofB.PID); !errors.Is(err, proc.ErrGone) {
-		t.Errorf("process %d after the end of its gateway: %v", *ofB.PID, err)
+	for _, p := range ofB {
+		if _, err := proc.Find(p.PID); !errors.Is(err, proc.ErrGone) {
+			t.Errorf("process %d after the end of its gateway: %v", p.PID, err)
+		}
+	}
+	if now := a.processes(t); len(now) != 1 || now[0] != ofA[1] {
+		t.Errorf("a after b's end: %+v, was %+v", now, ofA)
 	}
 }
 
@@ -267,7 +294,7 @@ func TestStopWhileStarting(t *testing.T) {
 	needChromium(t)
 	s := serve(t, nil)
 	answered := make(chan error, 1)
-	go func() { _, err := s.browsers[0].start(); answered <- err }()
+	go func() { _, err := s.browsers.all()[0].start(); answered <- err }()
 	eventually(t, "a process runs", func() bool {
 		return len(processesWith("TMPDIR="+tempDir)) > 0
 	})
@@ -285,55 +312,17 @@ func TestCDPPorts(t *testing.T) {
 	defer taken.Close()
 	port := taken.Addr().(*net.TCPAddr).Port
 	s := serve(t, func(c *Config) {
-		c.CDP = ports.Range{From: port, To: port + 20}
+		c.Ports.CDP = ports.Range{From: port, To: port + 20}
 		c.Settings.Profiles = map[string]config.BrowserProfile{"fixed": {CDPPort: port}, "next": {CDPPort: port + 1}}
 	})
 	s.refused(t, "POST", "/start?profile=fixed", "", 500, strconv.Itoa(port), "taken", strconv.Itoa(os.Getpid()), "cdpPort")
-	exe, err := s.launcher.find()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := s.launcher.launch(t.Context(), exe, t.TempDir(), port); !errors.Is(err, errPortTaken) {
-		t.Errorf("a port that is taken between the look and the start: %v", err)
-	}
 	s.ok(t, "POST", "/start", "", nil)
-	var up Status
+	var up api.Status
 	if s.ok(t, "GET", "/", "", &up); up.CDPPort < port+2 {
 		t.Errorf("port %d is taken or reserved", up.CDPPort)
 	}
-	full := serve(t, func(c *Config) { c.CDP = ports.Range{From: port, To: port} })
+	full := serve(t, func(c *Config) { c.Ports.CDP = ports.Range{From: port, To: port} })
 	full.refused(t, "POST", "/start", "", 500, "no CDP port", strconv.Itoa(port))
-}
-
-// TestParentKilled kills a gateway's process: no Chromium may stay.
-func TestParentKilled(t *testing.T) {
-	needChromium(t)
-	if newLauncher(Config{}, nil).goos != "linux" {
-		t.Skip("only Linux ends the children of a killed process")
-	}
-	folder := t.TempDir()
-	cmd := command(t, folder)
-	out, err := cmd.StdoutPipe()
-	if err == nil {
-		err = cmd.Start()
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	if line, err := bufio.NewReader(out).ReadString('\n'); err != nil || line != "started <nil>\n" {
-		t.Errorf("the victim said %q, %v", line, err)
-	}
-	if len(processesWith(victimEnv+"="+folder)) < 2 {
-		t.Error("no Chromium runs")
-	}
-	if err := cmd.Process.Kill(); err != nil {
-		t.Fatal(err)
-	}
-	_ = cmd.Wait() // killed
-	eventually(t, "Chromium is gone", func() bool { return len(processesWith(victimEnv+"="+folder)) == 0 })
-	if err := claim(folder); err != nil { // the next gateway takes the folder over
-		t.Error(err)
-	}
 }
 
 // TestRemote attaches to another server's Chromium through a proxy that wants
@@ -342,7 +331,7 @@ func TestRemote(t *testing.T) {
 	needChromium(t)
 	owner := serve(t, nil)
 	owner.ok(t, "POST", "/start", "", nil)
-	var up Status
+	var up api.Status
 	owner.ok(t, "GET", "/", "", &up)
 	target, err := url.Parse(up.CDPURL)
 	if err != nil {
@@ -366,11 +355,11 @@ func TestRemote(t *testing.T) {
 		c.Settings.Profiles = map[string]config.BrowserProfile{
 			"hosted": {CDPURL: "http://u:pass-word@" + address},
 			"wrong":  {CDPURL: "http://u:wrong-word@" + address},
-			"direct": {CDPURL: "ws" + strings.TrimPrefix(owner.browsers[0].now.Load().link.ws.String(), "ws")},
+			"direct": {CDPURL: "ws" + strings.TrimPrefix(owner.browsers.all()[0].now.Load().link.ws.String(), "ws")},
 		}
 	})
 	for _, profile := range []string{"hosted", "direct"} {
-		var st Status
+		var st api.Status
 		s.ok(t, "GET", "/?profile="+profile, "", &st)
 		if !st.Running || !st.CDPHTTP || st.PID != nil || st.UserDataDir != nil || strings.Contains(st.CDPURL, "word") {
 			t.Errorf("%s: %+v", profile, st)
@@ -378,11 +367,11 @@ func TestRemote(t *testing.T) {
 		if profile == "hosted" && strconv.Itoa(st.CDPPort) != port {
 			t.Errorf("hosted: port %d, want %s", st.CDPPort, port)
 		}
-		var tabs Tabs
+		var tabs api.Tabs
 		if s.ok(t, "GET", "/tabs?profile="+profile, "", &tabs); len(tabs.Tabs) != 1 {
 			t.Errorf("%s: %+v", profile, tabs)
 		}
-		var stopped Stopped
+		var stopped api.Stopped
 		if s.ok(t, "POST", "/stop", fmt.Sprintf(`{"profile":%q}`, profile), &stopped); stopped.Stopped {
 			t.Errorf("%s: stopped a browser of others", profile)
 		}
@@ -390,7 +379,7 @@ func TestRemote(t *testing.T) {
 	if owner.ok(t, "GET", "/", "", &up); !up.Running {
 		t.Error("the remote browser was ended")
 	}
-	var f Failure
+	var f api.Failure
 	if status := s.do(t, "POST", "/start?profile=wrong", "", &f); status != 500 || !strings.Contains(f.Error, "401") || strings.Contains(f.Error, "word") {
 		t.Errorf("wrong password: %d %+v", status, f)
 	}

@@ -6,13 +6,18 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 
+	"clawdbot/browser/api"
 	"clawdbot/bus"
 )
 
 // maxBody is the longest request body in bytes.
 const maxBody = 1 << 20
+
+// answer is what a call answers with.
+type answer = api.Answer
 
 // verb is one call: its name on the bus, its route over HTTP, its function.
 type verb struct {
@@ -23,7 +28,7 @@ type verb struct {
 
 // verbs is every call there is.
 func (s *Server) verbs() []verb {
-	return []verb{
+	return slices.Concat([]verb{
 		{"status", "GET /{$}", s.status},
 		{"start", "POST /start", s.start},
 		{"stop", "POST /stop", s.stop},
@@ -32,9 +37,8 @@ func (s *Server) verbs() []verb {
 		{"open", "POST /tabs/open", with(s.open)},
 		{"focus", "POST /tabs/focus", with(s.focus)},
 		{"close", "DELETE /tabs/{targetId}", with(s.close)},
-		{"screenshot", "POST /screenshot", with(s.screenshot)},
-		{"snapshot", "GET /snapshot", with(s.snapshot)},
-	}
+		{"navigate", "POST /navigate", onAnyTab(s.navigate)},
+	}, s.manageVerbs(), s.ownerVerbs(), s.actVerbs(), s.snapshotVerbs(), s.captureVerbs(), s.observeVerbs())
 }
 
 // with gives f its arguments as a struct.
@@ -51,21 +55,31 @@ func with[In any](f func(context.Context, *browser, In) (answer, error)) func(co
 // call runs a verb on the browser profile that the arguments choose.
 func (s *Server) call(ctx context.Context, v verb, a args) (answer, error) {
 	if !s.cfg.Settings.Enabled {
-		return nil, failf(http.StatusServiceUnavailable, "browser control is off: set browser.enabled to true")
+		return nil, api.Errorf(http.StatusServiceUnavailable, "browser control is off: set browser.enabled to true")
 	}
-	var which ProfileRequest
+	if s.cfg.Remote != nil {
+		out, err := s.cfg.Remote.call(ctx, v, a)
+		if err == nil {
+			out.AnsweredBy(s.cfg.Subjects.Profile())
+		}
+		return out, err
+	}
+	var which api.ProfileRequest
 	if err := a.bind(&which); err != nil {
 		return nil, err
 	}
-	b, err := s.browser(which.Profile)
+	b, err := s.browsers.named(which.Profile)
 	if err != nil {
 		return nil, err
+	}
+	if !v.looks() {
+		defer b.using.begin()()
 	}
 	out, err := v.run(ctx, b, a)
 	if err != nil {
 		return nil, err
 	}
-	out.answeredBy(s.cfg.Subjects.Profile())
+	out.AnsweredBy(s.cfg.Subjects.Profile())
 	return out, nil
 }
 
@@ -76,7 +90,7 @@ func (s *Server) routes() http.Handler {
 		mux.HandleFunc(v.route, s.overHTTP(v))
 	}
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		s.respondError(w, failf(http.StatusNotFound, "no such route: %s %s", r.Method, r.URL.Path))
+		s.respondError(w, api.Errorf(http.StatusNotFound, "no such route: %s %s", r.Method, r.URL.Path))
 	})
 	return mux
 }
@@ -102,10 +116,10 @@ func requestArgs(w http.ResponseWriter, r *http.Request, route string) (args, er
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	var tooLong *http.MaxBytesError
 	if errors.As(err, &tooLong) {
-		return nil, failf(http.StatusRequestEntityTooLarge, "the body is longer than %d bytes", maxBody)
+		return nil, api.Errorf(http.StatusRequestEntityTooLarge, "the body is longer than %d bytes", maxBody)
 	}
 	if err != nil {
-		return nil, failf(http.StatusBadRequest, "read the body: %w", err)
+		return nil, api.Errorf(http.StatusBadRequest, "read the body: %w", err)
 	}
 	a, err := readArgs(body)
 	if err != nil {
@@ -124,9 +138,9 @@ func requestArgs(w http.ResponseWriter, r *http.Request, route string) (args, er
 }
 
 func (s *Server) respondError(w http.ResponseWriter, err error) {
-	failure := &Failure{Error: err.Error()}
-	failure.answeredBy(s.cfg.Subjects.Profile())
-	respond(w, statusOf(err), failure)
+	failure := &api.Failure{Error: err.Error()}
+	failure.AnsweredBy(s.cfg.Subjects.Profile())
+	respond(w, api.StatusOf(err), failure)
 }
 
 func respond(w http.ResponseWriter, status int, out answer) {
@@ -152,7 +166,7 @@ func (s *Server) overBus(v verb) bus.Handler {
 }
 
 func busError(err error) error {
-	status, code := statusOf(err), bus.CodeUnavailable
+	status, code := api.StatusOf(err), bus.CodeUnavailable
 	if status < http.StatusInternalServerError {
 		code = bus.CodeInvalidRequest
 	}

@@ -11,7 +11,7 @@ import (
 )
 
 // Health publishes one component's state on health.<component>, on each
-// change. It is safe for use by many goroutines.
+// change. It is safe for use by many goroutines. A nil one tells nobody.
 type Health struct {
 	nc      *nats.Conn
 	subject string
@@ -33,6 +33,9 @@ func NewHealth(nc *nats.Conn, sp subject.Space, component string) (*Health, erro
 // Set publishes the state with one line of detail for people, unless it is
 // what was published last.
 func (h *Health) Set(state msg.State, detail string) {
+	if h == nil {
+		return
+	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	next := msg.Component{Name: h.last.Name, State: state, Detail: detail}

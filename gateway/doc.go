@@ -52,7 +52,9 @@
 //
 // Presence is told at most once in presencePace for each client. The events
 // bus.message and bus.rates go only to the connection that asked for them with
-// bus.tail.
+// bus.tail. What comes in under client. is for one connection, such as the
+// pictures of a tab that it watches; when half of MaxBuffered waits for it already,
+// it does without.
 //
 // # Stop
 //

@@ -61,6 +61,7 @@ func (s *Server) hears() (map[string]nats.MsgHandler, error) {
 	}
 	all := map[string]nats.MsgHandler{
 		sp.Events():           s.forwardEvent,
+		sp.Clients():          s.forwardToOne,
 		subject.AnyHealth:     s.state.hearHealth,
 		sp.Kind("config"):     s.state.hearConfig,
 		incident:              s.state.hearIncident,

@@ -2,12 +2,14 @@ package gateway
 
 import (
 	"bytes"
+	"encoding/json"
 	"sync/atomic"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/nats-io/nats.go"
 
+	"clawdbot/bus/msg"
 	"clawdbot/bus/rpc"
 	"clawdbot/gateway/frame"
 	"clawdbot/profile/near"
@@ -134,5 +136,24 @@ func (s *Server) forwardEvent(m *nats.Msg) {
 	s.hub.broadcast(e)
 	if name == "chat" && over(m.Data) {
 		s.look()
+	}
+}
+
+// forwardToOne sends an event to the one client that it is for. A client that
+// reads slowly does without: these events tell how something is now, and the next
+// one tells more.
+func (s *Server) forwardToOne(m *nats.Msg) {
+	c := s.hub.byID(s.cfg.Subjects.ClientConn(m.Subject))
+	if c == nil || c.out.crowded() {
+		return
+	}
+	var e msg.ClientEvent
+	if err := json.Unmarshal(m.Data, &e); err != nil || e.Event == "" {
+		s.cfg.Log.Warn("dropped an event for one client that is none", "subject", m.Subject, "err", err)
+		return
+	}
+	if rpc.Holds(c.connect.Scopes, rpc.EventScope(e.Event)) {
+		s.metrics.events.Inc()
+		c.event(e.Event, e.Payload)
 	}
 }

@@ -115,17 +115,38 @@ func (p Profile) override(name, key, variable string, configured int, port *int)
 	return s, nil
 }
 
-// browserPort takes the port of a control URL; the CDP range moves with it.
-func (p Profile) browserPort(cfg config.Config, set *ports.Ports) (Setting, error) {
-	raw, why, from := cfg.Browser.ControlURL, "browser.controlUrl", "config"
+// controlURL is the address of browser control that the environment or the
+// config sets, "" when neither does, and where it comes from.
+func (p Profile) controlURL(cfg config.Config) (raw, why, from string) {
 	if v := p.env.Get("CLAWDBOT_BROWSER_CONTROL_URL"); v != "" {
-		raw, why, from = v, "CLAWDBOT_BROWSER_CONTROL_URL", "environment"
+		return v, "CLAWDBOT_BROWSER_CONTROL_URL", "environment"
 	}
-	if raw == "" {
+	return cfg.Browser.ControlURL, "browser.controlUrl", "config"
+}
+
+// RemoteControl is the address of a browser control on another host that is used
+// in place of the gateway's own, or nil.
+func (p Profile) RemoteControl(cfg config.Config) *url.URL {
+	raw, _, _ := p.controlURL(cfg)
+	u, err := url.Parse(raw)
+	if web := err == nil && (u.Scheme == "http" || u.Scheme == "https"); !web || u.Hostname() == "" || u.Hostname() == "localhost" {
+		return nil
+	}
+	if ip := net.ParseIP(u.Hostname()); ip != nil && ip.IsLoopback() {
+		return nil
+	}
+	return u
+}
+
+// browserPort takes the port of a control URL of this host; the relay and
+// the CDP range move with it.
+func (p Profile) browserPort(cfg config.Config, set *ports.Ports) (Setting, error) {
+	raw, why, from := p.controlURL(cfg)
+	if raw == "" || p.RemoteControl(cfg) != nil {
 		return Setting{"browser", strconv.Itoa(set.Browser), "derived", "follows from the base port"}, nil
 	}
 	u, err := url.Parse(raw)
-	if err != nil || u.Hostname() == "" || u.Port() == "" {
+	if web := err == nil && (u.Scheme == "http" || u.Scheme == "https"); !web || u.Hostname() == "" || u.Port() == "" {
 		return Setting{}, fmt.Errorf("%w: %s must be like http://127.0.0.1:%d", ErrPort, why, set.Browser)
 	}
 	port, err := parsePort(why, u.Port())
@@ -136,7 +157,7 @@ func (p Profile) browserPort(cfg config.Config, set *ports.Ports) (Setting, erro
 	if cdp.To > 65535 {
 		return Setting{}, fmt.Errorf("%w: %s: with port %d the browser's CDP ports would pass 65535", ErrPort, why, port)
 	}
-	set.Browser, set.CDP = port, cdp
+	set.Browser, set.Relay, set.CDP = port, port+1, cdp
 	return Setting{"browser", u.Port(), from, why}, nil
 }
 

@@ -191,6 +191,9 @@ func (p Profile) BusKey(user string) string { return filepath.Join(p.StateDir, "
 // BrowserDir holds the user data folders of the browser profiles.
 func (p Profile) BrowserDir() string { return filepath.Join(p.StateDir, "browser") }
 
+// ExtensionDir is where the browser extension is installed for Chrome to load.
+func (p Profile) ExtensionDir() string { return filepath.Join(p.StateDir, "extension") }
+
 // TokenFile holds the gateway's token when the config has none.
 func (p Profile) TokenFile() string { return filepath.Join(p.StateDir, "gateway.token") }
 

@@ -136,7 +136,7 @@ func TestPlanPortsOverrides(t *testing.T) {
 	p := resolve(t, Flags{}, testEnv(t, map[string]string{"CLAWDBOT_BRIDGE_PORT": "20700"}))
 	set, _, err := p.PlanPorts(cfg, 0)
 	want := ports.Ports{
-		Gateway: 20000, Bridge: 20700, Browser: 20600, Canvas: 20004, Bus: 20500, Link: 20006, Monitor: 20501,
+		Gateway: 20000, Bridge: 20700, Browser: 20600, Relay: 20601, Canvas: 20004, Bus: 20500, Link: 20006, Monitor: 20501,
 		CDP: ports.Range{From: 20609, To: 20708},
 	}
 	if err != nil || set != want {
@@ -182,6 +182,36 @@ func TestPlanPortsWhoWins(t *testing.T) {
 	}
 }
 
+// TestRemoteControl takes no port of another host for one of this.
+func TestRemoteControl(t *testing.T) {
+	for address, want := range map[string]string{
+		"": "", "http://127.0.0.1:21002": "", "http://localhost:21002": "", "http://[::1]:21002": "",
+		"http://browsers.example:21002": "browsers.example:21002", "https://browsers.example": "browsers.example", "http://192.0.2.7:21002/x": "192.0.2.7:21002",
+	} {
+		var cfg config.Config
+		cfg.Gateway.Port = 20000
+		for _, vars := range []map[string]string{{}, {"CLAWDBOT_BROWSER_CONTROL_URL": address}} {
+			if len(vars) == 0 {
+				cfg.Browser.ControlURL = address
+			} else {
+				cfg.Browser.ControlURL = "http://127.0.0.1:21002"
+			}
+			p := resolve(t, Flags{}, testEnv(t, vars))
+			got := ""
+			if u := p.RemoteControl(cfg); u != nil {
+				got = u.Host
+			}
+			if got != want {
+				t.Errorf("%q: %q, want %q", address, got, want)
+			}
+			set, _, err := p.PlanPorts(cfg, 0)
+			if err != nil || want != "" && set.Browser != 20002 {
+				t.Errorf("%q: port %d, %v", address, set.Browser, err)
+			}
+		}
+	}
+}
+
 func TestPlanPortsRefuses(t *testing.T) {
 	for name, c := range map[string]struct {
 		vars map[string]string
@@ -196,6 +226,7 @@ func TestPlanPortsRefuses(t *testing.T) {
 		"URL, no port":   {nil, func(c *config.Config) { c.Browser.ControlURL = "http://127.0.0.1" }, "browser.controlUrl"},
 		"URL, port 0":    {nil, func(c *config.Config) { c.Browser.ControlURL = "http://127.0.0.1:0" }, `"0" is no port`},
 		"no URL":         {map[string]string{"CLAWDBOT_BROWSER_CONTROL_URL": "20002"}, nil, "CLAWDBOT_BROWSER_CONTROL_URL"},
+		"no web URL":     {nil, func(c *config.Config) { c.Browser.ControlURL = "ftp://host:21" }, "browser.controlUrl must be like http://127.0.0.1:20002"},
 		"CDP too high":   {nil, func(c *config.Config) { c.Browser.ControlURL = "http://127.0.0.1:65500" }, "CDP ports would pass 65535"},
 	} {
 		t.Run(name, func(t *testing.T) {

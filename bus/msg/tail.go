@@ -53,3 +53,9 @@ type Features struct {
 	Methods []string `json:"methods"`
 	Events  []string `json:"events"`
 }
+
+// ClientEvent is client.<conn>: an event for one client alone.
+type ClientEvent struct {
+	Event   string          `json:"event"`
+	Payload json.RawMessage `json:"payload"`
+}

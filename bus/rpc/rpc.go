@@ -49,7 +49,7 @@ var indexed = sync.OnceValue(func() *index {
 			gatewayMethods(), pairingMethods(), coreMethods(), agentMethods(), deskMethods(), cronMethods(), approvalMethods(),
 			recordMethods(), rescueMethods(), partMethods(),
 		),
-		events: slices.Concat(gatewayEvents(), pairingEvents(), agentEvents(), deskEvents(), cronEvents(), approvalEvents(), rescueEvents()),
+		events: slices.Concat(gatewayEvents(), pairingEvents(), agentEvents(), deskEvents(), cronEvents(), approvalEvents(), rescueEvents(), partEvents()),
 	}
 	slices.SortFunc(i.methods, func(a, b Method) int { return strings.Compare(a.Name, b.Name) })
 	slices.SortFunc(i.events, func(a, b Event) int { return strings.Compare(a.Name, b.Name) })

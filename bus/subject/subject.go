@@ -51,6 +51,18 @@ func (s Space) Events() string { return s.prefix() + "event.>" }
 // EventName returns the name of an event's subject, or "" for another subject.
 func (s Space) EventName(subject string) string { return s.rest("event.", subject) }
 
+// Client is clawdbot.<profile>.client.<conn>. The owner of a method publishes
+// msg.ClientEvent for the one connection of a client that asked it to; the gateway
+// forwards it. It returns ErrToken for a connection that is not one token.
+func (s Space) Client(conn string) (string, error) { return s.one("client.", conn, "") }
+
+// Clients is clawdbot.<profile>.client.*, what is for one client each.
+func (s Space) Clients() string { return s.prefix() + "client.*" }
+
+// ClientConn returns the connection of a client subject, or "" for another
+// subject.
+func (s Space) ClientConn(subject string) string { return s.rest("client.", subject) }
+
 // In is clawdbot.<profile>.in.<channel>. Connectors and services request, the
 // agent replies when the message is durable: msg.In in, msg.Accepted out.
 // It returns ErrToken for a channel that is not one token.

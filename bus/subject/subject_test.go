@@ -20,7 +20,7 @@ func space(t testing.TB, name string) Space {
 // made are the subjects that one outside value goes into.
 func made(s Space) map[string]func(string) (string, error) {
 	return map[string]func(string) (string, error){
-		"clawdbot.main.in.<v>": s.In, "clawdbot.main.out.<v>": s.Out,
+		"clawdbot.main.client.<v>": s.Client, "clawdbot.main.in.<v>": s.In, "clawdbot.main.out.<v>": s.Out,
 		"clawdbot.main.node.<v>.invoke": s.NodeInvoke, "clawdbot.main.node.<v>.event": s.NodeEvent,
 		"clawdbot.main.browser.<v>": s.Browser, "clawdbot.main.canvas.<v>": s.Canvas,
 		"clawdbot.main.health.<v>": s.Health, "clawdbot.main.health.peer.<v>": s.Peer,
@@ -48,12 +48,13 @@ func TestSubjectsAreSpelledAsDocumented(t *testing.T) {
 		}
 	}
 	for want, got := range map[string]string{
-		"clawdbot.main.>": s.All(), "clawdbot.main.event.>": s.Events(), "clawdbot.main.in.*": s.Ins(),
+		"clawdbot.main.>": s.All(), "clawdbot.main.event.>": s.Events(), "clawdbot.main.client.*": s.Clients(), "clawdbot.main.in.*": s.Ins(),
 		"clawdbot.main.health.beat": s.Beat(), "clawdbot.main.health.ping": s.Ping(),
 		"clawdbot.main.health.*": s.Healths(), "clawdbot.main.health.>": s.HealthTree(),
 		"clawdbot.main.health.peer.*": s.Peers(), "clawdbot.main.rescue.*": s.Rescues(),
 		"clawdbot.main.log.>": s.Kind("log"), "main": s.Profile(),
 		"node.list": s.EventName("clawdbot.main.event.node.list"), "telegram": s.InChannel("clawdbot.main.in.telegram"),
+		"c0ffee": s.ClientConn("clawdbot.main.client.c0ffee"),
 		"rescue": BeatOf("clawdbot.rescue.health.beat"),
 	} {
 		if got != want {

@@ -16,6 +16,7 @@ func Table() []Row {
 	return []Row{
 		{"clawdbot.<p>.rpc.<method>", "request", "gateway, granted services", "the method's owner", "every control method: `health`, `config.get`, `node.list` …", false},
 		{"clawdbot.<p>.event.<name>", "publish", "every component", "gateway → clients", "what clients see: `tick`, `presence`, `health`, `shutdown` …", false},
+		{"clawdbot.<p>.client.<conn>", "publish", "the method's owner", "gateway → one client", "an event for one connection alone: `browser.frame`; not recorded", false},
 		{"clawdbot.<p>.in.<channel>", "request", "connectors, services", "agent", "a message for the agent; the reply comes after it is durable", false},
 		{"clawdbot.<p>.out.<channel>", "request", "agent", "the channel's connector", "an answer to deliver; sent again until acknowledged", false},
 		{"clawdbot.<p>.node.<nodeId>.invoke", "request", "gateway, agent", "who has the node's connection", "a command for a node", false},

@@ -13,6 +13,7 @@ import (
 
 	"clawdbot/bus"
 	"clawdbot/bus/msg"
+	"clawdbot/bus/rpc"
 	"clawdbot/profile/config"
 )
 
@@ -27,6 +28,7 @@ type owners struct {
 	said  []msg.ChatMessage          // in the main session
 	lines []string                   // of the log
 	text  string                     // of the config file
+	conn  string                     // of the client that watches the tab
 }
 
 // startWhole runs a gateway with an owner for every method of the pages, which
@@ -55,7 +57,8 @@ func startWhole(t *testing.T) (*fixture, *owners) {
 		"generations.show":     o.answer(msg.GenerationShown{Raw: &o.text, Diff: "--- generation 3\n+++ file\n@@ -1 +1 @@\n-{}\n+{gateway: {}}\n"}),
 		"generations.rollback": o.note("generations.rollback", msg.ConfigApplied{OK: true, Generation: 5, ProbationMs: 5000}),
 		"events.since":         o.note("events.since", msg.EventsSince{Complete: true, Events: []msg.PastEvent{{Event: "incident", Payload: json.RawMessage("{}")}}}),
-		"logs.tail":            o.logsTail, "browser.request": o.browser,
+		"logs.tail":            o.logsTail, "browser.request": o.browser, "browser.watch": o.watch,
+		"browser.unwatch": o.note("browser.unwatch", msg.OK{OK: true}),
 	}
 	o.f = start(t, "", methods)
 	o.live(t)
@@ -283,6 +286,32 @@ func picture() []byte {
 	return b.Bytes()
 }
 
+// watch sends the client that asks a frame at once.
+func (o *owners) watch(ctx context.Context, r *bus.Request) (any, error) {
+	var q msg.BrowserWatch
+	if err := r.Decode(&q); err != nil {
+		return nil, err
+	}
+	o.frame(r.Header.Get(rpc.HeaderConn), msg.BrowserFrame{ContentType: "image/png", Data: picture(), Width: 640, Height: 400})
+	return o.note("browser.watch", msg.BrowserWatched{Profile: q.Profile, TargetID: q.TargetID, LeaseMs: 400})(ctx, r)
+}
+
+// frame sends a frame of the tab to one client, the last one for "".
+func (o *owners) frame(conn string, f msg.BrowserFrame) {
+	o.mu.Lock()
+	if conn == "" {
+		conn = o.conn
+	}
+	o.conn = conn
+	o.mu.Unlock()
+	f.Profile, f.TargetID, f.TS = "clawd", "T1", time.Now().UnixMilli()
+	payload, err := json.Marshal(f)
+	if err != nil {
+		panic(err) // plain structs always encode
+	}
+	o.f.publish(o.f.subject(o.f.bus.Subjects.Client(conn)), msg.ClientEvent{Event: "browser.frame", Payload: payload})
+}
+
 func (o *owners) browser(ctx context.Context, r *bus.Request) (any, error) {
 	var q msg.BrowserRequest
 	if err := r.Decode(&q); err != nil {
@@ -294,8 +323,6 @@ func (o *owners) browser(ctx context.Context, r *bus.Request) (any, error) {
 		return map[string]any{"profiles": []map[string]any{{"name": "clawd", "running": true, "tabCount": 1, "isDefault": true}}}, nil
 	case "GET /tabs":
 		return map[string]any{"running": true, "tabs": []any{tab}}, nil
-	case "POST /screenshot":
-		return map[string]any{"data": picture(), "contentType": "image/png"}, nil
 	case "GET /snapshot":
 		return map[string]any{"format": "aria", "nodes": []any{
 			map[string]any{"ref": "ax1", "role": "RootWebArea", "name": "A page", "depth": 0},

@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 )
 
 // format is a shape of strings, named in a struct tag.
@@ -40,6 +41,12 @@ func formatOf(name string) format {
 		return format{"a ws:// or wss:// address", "^wss?://", isURL("ws", "wss")}
 	case "cdp-url":
 		return format{"an http://, https://, ws:// or wss:// address", "^(http|ws)s?://", isURL("http", "https", "ws", "wss")}
+	case "duration":
+		return format{"a time such as 90s, 30m or 1h30m, of a second or more", `^([0-9.]+(ms|s|m|h))+$`, isDuration}
+	case "extension-id":
+		return format{"the id of a Chrome extension: 32 letters from a to p", "^[a-p]{32}$", isExtensionID}
+	case "browser-allow":
+		return format{"a scheme such as file: or an origin such as http://127.0.0.1:18789", "", isAllowance}
 	case "nats-url":
 		return format{"a nats://, tls://, ws:// or wss:// address", "^(nats|tls|wss?|nats-leaf)://", isURL("nats", "tls", "ws", "wss", "nats-leaf")}
 	}
@@ -77,6 +84,26 @@ func isCIDR(s string) bool {
 	}
 	_, err := netip.ParseAddr(s)
 	return err == nil
+}
+
+func isDuration(s string) bool {
+	d, err := time.ParseDuration(s)
+	return err == nil && d >= time.Second
+}
+
+func isExtensionID(s string) bool {
+	return len(s) == 32 && !strings.ContainsFunc(s, func(r rune) bool { return r < 'a' || r > 'p' })
+}
+
+// isAllowance takes javascript: for no scheme, as it is a script in the page
+// that is open.
+func isAllowance(s string) bool {
+	if scheme, ok := strings.CutSuffix(s, ":"); ok {
+		u, err := url.Parse(scheme + ":x")
+		return err == nil && u.Scheme == scheme && scheme != "javascript"
+	}
+	u, err := url.Parse(s)
+	return isURL("http", "https")(s) && err == nil && s == u.Scheme+"://"+u.Host
 }
 
 func isURL(schemes ...string) func(string) bool {

@@ -22,7 +22,8 @@ const typical = `// my gateway
     nodes: { denyCommands: ["system.run"] },
     trustedProxies: ["127.0.0.1", "10.0.0.0/8"],
   },
-  browser: { color: "#00AA00", headless: false, profiles: { work: { cdpPort: 19000 } } },
+  browser: { color: "#00AA00", headless: false, profiles: { work: { cdpPort: 19000 } },
+    idleTimeout: "1h30m", maxTabs: 20, allow: ["file:", "http://127.0.0.1:18789"] },
   bus: { remotes: [{ name: "hq", urls: ["nats://hq:7422"], subjects: ["clawdbot.main.health.>"] }] },
   agents: { defaults: { workspace: "~/w", model: { primary: "x/y" } }, list: [{ id: "main", tools: {} }] },
   channels: { telegram: { botToken: "$${KEPT}", groups: { "*": {} } } },
@@ -78,6 +79,8 @@ func TestLoadTypical(t *testing.T) {
 	want.Gateway.TrustedProxies = []string{"127.0.0.1", "10.0.0.0/8"}
 	want.Browser.Color = "#00AA00"
 	want.Browser.Headless = new(bool)
+	want.Browser.IdleTimeout, want.Browser.MaxTabs = "1h30m", 20
+	want.Browser.Allow = []string{"file:", "http://127.0.0.1:18789"}
 	want.Browser.Profiles = map[string]BrowserProfile{"work": {CDPPort: 19000}}
 	want.Bus.Remotes = []BusRemote{{Name: "hq", URLs: []string{"nats://hq:7422"}, Subjects: []string{"clawdbot.main.health.>"}}}
 	want.Agents.Defaults.Workspace = "~/w"
@@ -89,7 +92,7 @@ func TestLoadTypical(t *testing.T) {
 	if !l.Exists || string(l.Text) != typical || len(l.Hash) != 64 || !reflect.DeepEqual(l.Files, []string{o.Path}) {
 		t.Errorf("got %+v", l)
 	}
-	if got := issueLines(l.Warnings); got != "clawdbot.json:13:43: agents.defaults.model, agents.list[0].tools, channels, models are kept but not used here" {
+	if got := issueLines(l.Warnings); got != "clawdbot.json:14:43: agents.defaults.model, agents.list[0].tools, channels, models are kept but not used here" {
 		t.Errorf("got %s", got)
 	}
 	if v, ok, err := l.Lookup("channels.telegram.botToken"); v != "${KEPT}" || !ok || err != nil {

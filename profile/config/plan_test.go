@@ -52,7 +52,7 @@ func TestEveryValueKnowsWhatItsChangeTakes(t *testing.T) {
 		default:
 			names := strings.Split(word, ",")
 			for _, name := range names {
-				if !slices.Contains([]string{"agent", "bridge", "browser", "canvas", "cron", "gateway"}, name) {
+				if !slices.Contains([]string{"agent", "bridge", "browser", "canvas", "cron", "gateway", "relay"}, name) {
 					t.Errorf("%s: %q is no component", l.path, name)
 				}
 			}
@@ -104,10 +104,10 @@ logging.level hot: "info" → "debug"; taken over at once`,
 		{
 			`{gateway: {auth: {token: "${T}"}, denyCommands: []}, bus: {remotes: [{name: "hq", urls: ["nats://u:pw@hq"]}]}}`,
 			`{gateway: {auth: {token: "${U}"}}, bus: {remotes: [{name: "hq", urls: ["nats://u:wp@hq", "nats://hq2"]}]}}`,
-			`gateway.auth.token component: a secret changed; restarts browser, canvas, gateway
+			`gateway.auth.token component: a secret changed; restarts browser, canvas, gateway, relay
 bus.remotes[0].urls restart: ["nats://__REDACTED__@hq"] → ["nats://__REDACTED__@hq","nats://hq2"]; restarts the gateway: the bus carries every part`,
 			EffectRestart,
-			[]string{"browser", "canvas", "gateway"},
+			[]string{"browser", "canvas", "gateway", "relay"},
 		},
 		{"{env: {A: 'x'}}", "{env: {A: 'y', B: 'z'}}", "env.A hot: a secret changed; taken over at once\nenv.B hot: unset → \"__REDACTED__\"; taken over at once", EffectHot, nil},
 		{

@@ -44,6 +44,8 @@ func TestSchemaAgreesWithLoad(t *testing.T) {
 		{`{"browser": {"color": "red"}}`, false},
 		{`{"browser": {"profiles": {"My Profile": {}}}}`, false},
 		{`{"browser": {"headless": 1}}`, false},
+		{`{"browser": {"idleTimeout": "30m", "maxTabs": 5, "allow": ["chrome:"]}}`, true},
+		{`{"browser": {"idleTimeout": "a while"}}`, false},
 		{`{"rescue": {"peers": ["Main"]}}`, false},
 		{`{"rescue": {"peers": "main"}}`, false},
 		{`{"bus": {"remotes": [{"name": "a.b"}]}}`, false},

@@ -19,7 +19,7 @@ var harmless = map[string]string{
 	"gateway.controlUi.basePath": "the dashboard needs the credential anywhere",
 	"gateway.reload.*":           "when a change is taken up, not which",
 	"bridge.port":                "as gateway.port",
-	"browser.controlUrl":         "only its port is used",
+	"browser.controlUrl":         "which browser control is used; its credential is the newest",
 	"browser.cdpUrl":             "which browser is driven, not by whom",
 	"browser.executablePath":     "the user's own program",
 	"browser.headless":           "a window",
@@ -27,6 +27,8 @@ var harmless = map[string]string{
 	"browser.color":              "a colour",
 	"browser.defaultProfile":     "as cdpUrl",
 	"browser.remoteCdp*":         "a time",
+	"browser.idleTimeout":        "a time",
+	"browser.maxTabs":            "a number",
 	"browser.snapshotDefaults.*": "what a snapshot looks like",
 	"browser.profiles.*":         "as cdpUrl",
 	"canvasHost.root":            "the user's own folder, shown to those who may see the canvas",
@@ -148,6 +150,8 @@ func weaker(c, than Config) (where []string) {
 	check("tools.deny", !within(than.Tools.Deny, c.Tools.Deny))
 	check("gateway.nodes.denyCommands", !within(than.Gateway.Nodes.DenyCommands, c.Gateway.Nodes.DenyCommands))
 	check("gateway.nodes.allowCommands", !within(c.Gateway.Nodes.AllowCommands, than.Gateway.Nodes.AllowCommands))
+	check("browser.extensionIds", !within(c.Browser.ExtensionIDs, than.Browser.ExtensionIDs))
+	check("browser.allow", !within(c.Browser.Allow, than.Browser.Allow))
 	check("gateway.trustedProxies", !within(c.Gateway.TrustedProxies, than.Gateway.TrustedProxies))
 	for _, r := range c.Bus.Remotes {
 		i := slices.IndexFunc(than.Bus.Remotes, func(o BusRemote) bool { return o.Name == r.Name })

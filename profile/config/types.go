@@ -43,7 +43,7 @@ type Gateway struct {
 	Mode           string       `json:"mode" reload:"restart: it decides whether a gateway runs here" enum:"local|remote" doc:"local runs a gateway here; remote makes the commands talk to gateway.remote.url."`
 	Port           int          `json:"port" reload:"restart: every port follows from it" min:"1" max:"65535" doc:"Base port; the other listeners derive from it. Unset: the profile's registered block."`
 	Bind           string       `json:"bind" reload:"gateway" security:"bind" enum:"loopback|lan|tailnet|auto" refuse:"custom: a custom address is not supported yet; use loopback, lan, tailnet or auto" doc:"Which addresses the gateway listens on. Anything but loopback needs a token or password."`
-	Auth           Auth         `json:"auth" reload:"browser,canvas,gateway" security:"auth" doc:"The shared credential that every client presents."`
+	Auth           Auth         `json:"auth" reload:"browser,canvas,gateway,relay" security:"auth" doc:"The shared credential that every client presents."`
 	Remote         Remote       `json:"remote" reload:"hot" doc:"The gateway that commands talk to when gateway.mode is remote."`
 	TLS            TLS          `json:"tls" reload:"gateway" security:"tls" doc:"TLS on the base port."`
 	ControlUI      ControlUI    `json:"controlUi" reload:"gateway" doc:"The dashboard."`
@@ -117,9 +117,9 @@ type Bridge struct {
 type Browser struct {
 	_ struct{} `unused:"evaluateEnabled"`
 
-	Enabled                   bool                      `json:"enabled" security:"off" doc:"Serve browser control."`
-	ControlURL                string                    `json:"controlUrl" reload:"browser,gateway" format:"http-url" doc:"Address of browser control. Unset: 127.0.0.1, base port + 2."`
-	ControlToken              string                    `json:"controlToken" security:"credential" secret:"true" doc:"Token of browser control. Unset: the gateway's."`
+	Enabled                   bool                      `json:"enabled" reload:"browser,relay" security:"off" doc:"Serve browser control."`
+	ControlURL                string                    `json:"controlUrl" reload:"browser,gateway,relay" format:"http-url" doc:"Address of browser control. Unset: 127.0.0.1, base port + 2. One of another host is used in place of our own."`
+	ControlToken              string                    `json:"controlToken" reload:"browser,relay" security:"credential" secret:"true" doc:"Token of browser control, also of one on another host. Unset: the gateway's."`
 	CDPURL                    string                    `json:"cdpUrl" format:"cdp-url" doc:"Address of a Chromium that already runs, for the default browser profile."`
 	ExecutablePath            string                    `json:"executablePath" doc:"The Chromium to start. Unset: the first one found."`
 	Headless                  *bool                     `json:"headless" doc:"Start without a window. Unset: when there is no display."`
@@ -129,6 +129,10 @@ type Browser struct {
 	DefaultProfile            string                    `json:"defaultProfile" format:"browser-profile" doc:"The browser profile used when a call names none."`
 	RemoteCDPTimeoutMs        int                       `json:"remoteCdpTimeoutMs" min:"0" max:"600000" doc:"Milliseconds to wait for a remote browser's HTTP answer."`
 	RemoteCDPHandshakeTimeout int                       `json:"remoteCdpHandshakeTimeoutMs" min:"0" max:"600000" doc:"Milliseconds to wait for a remote browser's WebSocket."`
+	IdleTimeout               string                    `json:"idleTimeout" format:"duration" doc:"How long a browser may be unused before it is closed, such as 30m. Unset: it stays."`
+	MaxTabs                   int                       `json:"maxTabs" min:"1" max:"1000" doc:"The most tabs of one browser profile."`
+	Allow                     []string                  `json:"allow" security:"common" format:"browser-allow" doc:"What may be opened beyond http, https, data and about:blank: schemes such as file:, and origins such as http://127.0.0.1:18789 whose port is one of this host's gateways."`
+	ExtensionIDs              []string                  `json:"extensionIds" reload:"relay" security:"common" format:"extension-id" doc:"Ids of other Chrome extensions that may lend tabs to the relay without its secret, such as the original's."`
 	SnapshotDefaults          SnapshotDefaults          `json:"snapshotDefaults" doc:"Defaults of the snapshot call."`
 	Profiles                  map[string]BrowserProfile `json:"profiles" format:"browser-profile" doc:"Browser profiles by name."`
 }
@@ -256,6 +260,7 @@ func Default() Config {
 			Enabled:                   true,
 			Color:                     "#FF4500",
 			DefaultProfile:            "clawd",
+			MaxTabs:                   100,
 			RemoteCDPTimeoutMs:        1500,
 			RemoteCDPHandshakeTimeout: 3000,
 		},

@@ -15,13 +15,13 @@ import (
 const (
 	OffsetBridge    = 1
 	OffsetBrowser   = 2
-	OffsetRelay     = 3 // kept free for the browser extension relay
+	OffsetRelay     = 3
 	OffsetCanvas    = 4
 	OffsetBus       = 5
 	OffsetLink      = 6
 	OffsetMonitor   = 7
 	OffsetWebSocket = 8
-	// CDP ports count from the browser control port, as in the original.
+	// The relay and CDP ports count from the browser control port, as in the original.
 	cdpFrom = 9
 	cdpTo   = 108
 )
@@ -50,6 +50,7 @@ type Ports struct {
 	Gateway   int   `json:"gateway"`
 	Bridge    int   `json:"bridge"`
 	Browser   int   `json:"browser"`
+	Relay     int   `json:"relay,omitempty"` // 0 in the entry of a gateway without one
 	Canvas    int   `json:"canvas"`
 	Bus       int   `json:"bus"`
 	Link      int   `json:"link"`
@@ -68,7 +69,7 @@ func Derive(base int) (Ports, error) {
 		return Ports{}, fmt.Errorf("%w: with %d the browser's CDP ports would pass 65535; the highest base is %d", ErrBase, base, MaxBase)
 	}
 	p := Ports{
-		Gateway: base, Bridge: base + OffsetBridge, Browser: base + OffsetBrowser,
+		Gateway: base, Bridge: base + OffsetBridge, Browser: base + OffsetBrowser, Relay: base + OffsetRelay,
 		Canvas: base + OffsetCanvas, Bus: base + OffsetBus, Link: base + OffsetLink,
 	}
 	p.CDP = CDPRange(p.Browser)
@@ -89,7 +90,7 @@ type Listener struct {
 // Listeners returns the fixed ports that are on, in the order of their offsets.
 func (p Ports) Listeners() []Listener {
 	all := []Listener{
-		{"gateway", p.Gateway}, {"bridge", p.Bridge}, {"browser", p.Browser}, {"canvas", p.Canvas},
+		{"gateway", p.Gateway}, {"bridge", p.Bridge}, {"browser", p.Browser}, {"relay", p.Relay}, {"canvas", p.Canvas},
 		{"bus", p.Bus}, {"link", p.Link}, {"monitor", p.Monitor}, {"websocket", p.WebSocket},
 	}
 	on := all[:0]

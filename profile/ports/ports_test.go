@@ -9,7 +9,7 @@ import (
 func TestDerive(t *testing.T) {
 	got, err := Derive(18789)
 	want := Ports{
-		Gateway: 18789, Bridge: 18790, Browser: 18791, Canvas: 18793, Bus: 18794, Link: 18795,
+		Gateway: 18789, Bridge: 18790, Browser: 18791, Relay: 18792, Canvas: 18793, Bus: 18794, Link: 18795,
 		CDP: Range{From: 18800, To: 18899},
 	}
 	if err != nil || got != want {
@@ -83,7 +83,7 @@ func mustDerive(t *testing.T, base int) Ports {
 
 func TestComponent(t *testing.T) {
 	p := mustDerive(t, 20000)
-	for port, want := range map[int]string{20000: "gateway", 20002: "browser", 20003: "", 20006: "link", 20011: "cdp", 20110: "cdp", 20111: "", 0: ""} {
+	for port, want := range map[int]string{20000: "gateway", 20002: "browser", 20003: "relay", 20006: "link", 20011: "cdp", 20110: "cdp", 20111: "", 0: ""} {
 		if got := p.Component(port); got != want {
 			t.Errorf("port %d: got %q, want %q", port, got, want)
 		}

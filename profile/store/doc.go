@@ -24,6 +24,8 @@
 //	agent/desk              agent    preferences of voicewake, tts and talk.mode
 //	cron/job                cron     jobs by id, each with the run that was claimed
 //	cron/run                cron     the newest runs of all jobs
+//	browser/profile         browser  browser profiles that calls have created, by name
+//	browser/owner           browser  Chromiums that the gateway started, by browser profile
 //	bus/grant               bus      named services and the subjects each may use
 //	gateway/device          gateway  paired devices by id, with the SHA-256 of their tokens
 //	gateway/device-request  gateway  devices that wait for an operator, by request id

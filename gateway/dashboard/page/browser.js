@@ -1,10 +1,10 @@
 // Browser: what the gateway's own Chromium shows, and its tabs.
 import { html, useEffect, useRef, useState } from './html.js';
-import { useAction, useCall, useWire } from './use.js';
+import { useAction, useCall, useEvent, useWire } from './use.js';
 import { Answer, Badge, Button, Empty, Facts, Failed, Needs, Section } from './parts.js';
 import { many } from './format.js';
 
-const PICTURE_EVERY = 1000; // from one picture to asking for the next
+const AGAIN = 5000; // after a watch that was refused
 
 // route is the params of one call of browser control.
 const route = (method, path, profile, body) => ({ method, path, query: profile ? { profile } : undefined, body });
@@ -73,44 +73,72 @@ function Tabs({ profile }) {
           <${Button} quiet onClick=${() => act.run('DELETE', `/tabs/${t.targetId}`, profile)}>Close<//></li>`)}</ul>`)}
       <//>
     <//>
-    ${current && html`<${Picture} key=${`picture ${current.targetId}`} profile=${profile} tab=${current} /><${Snapshot} key=${`snapshot ${current.targetId}`} profile=${profile} tab=${current} />`}`;
+    ${current && html`<${Live} key=${`live ${current.targetId}`} profile=${profile} tab=${current} /><${Snapshot} key=${`snapshot ${current.targetId}`} profile=${profile} tab=${current} />`}`;
 }
 
 const notServed = (error) => error?.details?.status === 404;
 
-// Picture asks for the next screenshot when the one before has come, while the
-// page is in view.
-function Picture({ profile, tab }) {
-  const wire = useWire();
-  const [picture, setPicture] = useState(null);
-  const [error, setError] = useState(null);
-  const open = wire.state.phase === 'open';
+// useSeen says whether somebody may be looking at this page.
+function useSeen() {
+  const [seen, setSeen] = useState(!document.hidden);
   useEffect(() => {
-    if (!open) return undefined;
+    const look = () => setSeen(!document.hidden);
+    document.addEventListener('visibilitychange', look);
+    return () => document.removeEventListener('visibilitychange', look);
+  }, []);
+  return seen;
+}
+
+// useView watches a tab as long as it is drawn and this page is seen. It returns
+// the last picture, what the last frame said besides, and the error that kept it
+// from watching.
+function useView(profile, targetId) {
+  const wire = useWire();
+  const { epoch, phase } = wire.state;
+  const [view, setView] = useState({ picture: null, last: null });
+  const [error, setError] = useState(null);
+  const active = useSeen() && phase === 'open' && wire.has('browser.watch');
+  useEvent('browser.frame', (f) => {
+    if (f.profile !== profile || f.targetId !== targetId) return;
+    setView((old) => ({ picture: f.data ? `data:${f.contentType};base64,${f.data}` : old.picture, last: f }));
+  });
+
+  useEffect(() => {
+    if (!active) return undefined;
     let timer = 0;
     let over = false;
     const ask = async () => {
+      let next = AGAIN;
       let failed = null;
       try {
-        const got = document.hidden ? null : await wire.request('browser.request', route('POST', '/screenshot', profile, { targetId: tab.targetId, type: 'jpeg', inline: true }));
-        if (got?.data && !over) setPicture(`data:${got.contentType ?? 'image/jpeg'};base64,${got.data}`);
+        next = (await wire.request('browser.watch', { profile, targetId })).leaseMs / 2;
       } catch (err) {
         failed = err;
       }
       if (over) return;
       setError(failed);
-      if (!notServed(failed)) timer = setTimeout(ask, PICTURE_EVERY);
+      timer = setTimeout(ask, next);
     };
     ask();
     return () => {
       over = true;
       clearTimeout(timer);
+      wire.request('browser.unwatch', { profile, targetId }).catch(() => {}); // it ends with the lease too
     };
-  }, [open, profile, tab.targetId]);
-  return html`<${Section} title="Live picture">
-    ${notServed(error) ? html`<${Empty}>This gateway does not serve pictures of its tabs yet.<//>` : html`<${Failed} error=${error} />`}
-    ${picture && html`<img class="picture" src=${picture} alt=${`What ${tab.title || tab.url} looks like now`} />`}
-    ${!picture && !error && html`<${Empty}>Waiting for the first picture …<//>`}
+  }, [wire, epoch, active, profile, targetId]);
+  return { ...view, error };
+}
+
+function Live({ profile, tab }) {
+  const wire = useWire();
+  const { picture, last, error } = useView(profile, tab.targetId);
+  const still = last?.ended ? `It ended: ${last.ended}.` : last?.hidden && 'The tab is behind another one or minimised: Focus shows it.';
+  return html`<${Section} title="Live picture" tools=${last?.width && html`<span class="soft small">${last.width} × ${last.height}</span>`}>
+    <${Failed} error=${error} />
+    ${still && html`<p class="soft" role="status">${still}</p>`}
+    ${picture && html`<img class=${still ? 'picture still' : 'picture'} src=${picture} alt=${`What ${tab.title || tab.url} looks like now`} />`}
+    ${!wire.has('browser.watch') && html`<${Empty}>This gateway does not serve <code>browser.watch</code>: its browser control is switched off, or restarting.<//>`}
+    ${wire.has('browser.watch') && !picture && !still && !error && html`<${Empty}>Waiting for the first picture …<//>`}
   <//>`;
 }
 

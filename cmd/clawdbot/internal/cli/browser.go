@@ -13,7 +13,7 @@ import (
 	"github.com/charmbracelet/x/ansi"
 	"github.com/spf13/cobra"
 
-	"clawdbot/browser"
+	"clawdbot/browser/api"
 )
 
 // browserTimeout bounds one call; a start may take a while on a slow host.
@@ -27,10 +27,10 @@ type browserOptions struct {
 }
 
 func newBrowserCmd(a *app) *cobra.Command {
-	o := browserOptions{timeout: browserTimeout}
+	o := &browserOptions{timeout: browserTimeout}
 	verb := func(use, short string, run func(context.Context, browserOptions, string) error, args ...string) *cobra.Command {
 		return &cobra.Command{Use: use, Short: short, Args: takes(args...), RunE: func(cmd *cobra.Command, args []string) error {
-			return run(cmd.Context(), o, append(args, "")[0])
+			return run(cmd.Context(), *o, append(args, "")[0])
 		}}
 	}
 	cmd := newGroup(&cobra.Command{
@@ -38,8 +38,12 @@ func newBrowserCmd(a *app) *cobra.Command {
 		Short:   "Control the profile's browser",
 		GroupID: groupWork,
 		Long: `browser controls the Chromium of a profile through its gateway, whatever port
-that was started with. A tab is named by its id, or by the id's first letters.`,
+that was started with. A tab is named by its id, or by the id's first letters;
+without one a command means the tab used last. snapshot prints the page with a
+ref for each element, such as e12, and the other commands act on those.`,
 		Example: `  clawdbot browser open https://example.com/
+  clawdbot browser snapshot --interactive
+  clawdbot browser click e12
   clawdbot --profile rescue browser status`,
 	},
 		verb("status", "Whether the browser runs, and which one", a.runBrowserStatus),
@@ -51,6 +55,12 @@ that was started with. A tab is named by its id, or by the id's first letters.`,
 		verb("focus TARGET", "Bring a tab to the front", a.runBrowserFocus, "TARGET"),
 		verb("profiles", "List the browser profiles", a.runBrowserProfiles),
 	)
+	for _, more := range [][]*cobra.Command{
+		browserTabs(a, o), browserActs(a, o), browserHooks(a, o), browserLooks(a, o), browserStates(a, o), browserProfiles(a, o),
+	} {
+		cmd.AddCommand(more...)
+	}
+	cmd.AddCommand(newBrowserExtensionCmd(a, &o.json), browserMCP(a, o), browserServe(a))
 	flags := cmd.PersistentFlags()
 	flags.StringVar(&o.profile, "browser-profile", "", "`NAME` of the browser profile; without it the default one")
 	flags.StringVar(&o.url, "url", "", "`URL` of browser control; without it the running gateway's")
@@ -84,7 +94,7 @@ func browse[T any](ctx context.Context, a *app, o browserOptions, c browserCall,
 }
 
 func (a *app) runBrowserStatus(ctx context.Context, o browserOptions, _ string) error {
-	return browse(ctx, a, o, browserCall{"GET", "/", nil}, func(c *browserClient, s browser.Status) {
+	return browse(ctx, a, o, browserCall{"GET", "/", nil}, func(c *browserClient, s api.Status) {
 		pen := a.pen(a.Out)
 		state := "stopped"
 		if s.Running {
@@ -120,13 +130,13 @@ func text(s *string) string {
 }
 
 func (a *app) runBrowserStart(ctx context.Context, o browserOptions, _ string) error {
-	return browse(ctx, a, o, browserCall{"POST", "/start", nil}, func(c *browserClient, s browser.Started) {
+	return browse(ctx, a, o, browserCall{"POST", "/start", nil}, func(c *browserClient, s api.Started) {
 		a.printf("%s: browser profile %s runs.\n", c.profile.Name, s.Profile)
 	})
 }
 
 func (a *app) runBrowserStop(ctx context.Context, o browserOptions, _ string) error {
-	return browse(ctx, a, o, browserCall{"POST", "/stop", nil}, func(c *browserClient, s browser.Stopped) {
+	return browse(ctx, a, o, browserCall{"POST", "/stop", nil}, func(c *browserClient, s api.Stopped) {
 		what := "did not run"
 		if s.Stopped {
 			what = "stopped"
@@ -136,7 +146,7 @@ func (a *app) runBrowserStop(ctx context.Context, o browserOptions, _ string) er
 }
 
 func (a *app) runBrowserTabs(ctx context.Context, o browserOptions, _ string) error {
-	return browse(ctx, a, o, browserCall{"GET", "/tabs", nil}, func(c *browserClient, t browser.Tabs) {
+	return browse(ctx, a, o, browserCall{"GET", "/tabs", nil}, func(c *browserClient, t api.Tabs) {
 		switch {
 		case !t.Running:
 			a.printf("%s: the browser does not run.\n", c.profile.Name)
@@ -149,7 +159,7 @@ func (a *app) runBrowserTabs(ctx context.Context, o browserOptions, _ string) er
 }
 
 // printTabs prints each tab on two lines: id and title, then the address.
-func (a *app) printTabs(tabs []browser.Tab) {
+func (a *app) printTabs(tabs []api.Tab) {
 	pen := a.pen(a.Out)
 	for _, t := range tabs {
 		id := t.TargetID[:min(8, len(t.TargetID))]
@@ -163,12 +173,8 @@ func (a *app) printTabs(tabs []browser.Tab) {
 }
 
 func (a *app) runBrowserOpen(ctx context.Context, o browserOptions, address string) error {
-	address = withScheme(address)
-	if err := browser.CheckAddress(address); err != nil {
-		return &exitError{exitUsage, err, ""}
-	}
-	return browse(ctx, a, o, browserCall{"POST", "/tabs/open", browser.OpenRequest{URL: address}}, func(_ *browserClient, t browser.Opened) {
-		a.printTabs([]browser.Tab{t.Tab})
+	return browse(ctx, a, o, browserCall{"POST", "/tabs/open", api.OpenRequest{URL: withScheme(address)}}, func(_ *browserClient, t api.Opened) {
+		a.printTabs([]api.Tab{t.Tab})
 	})
 }
 
@@ -185,7 +191,7 @@ func withScheme(address string) string {
 }
 
 func (a *app) runBrowserFocus(ctx context.Context, o browserOptions, target string) error {
-	return browse(ctx, a, o, browserCall{"POST", "/tabs/focus", browser.TargetRequest{TargetID: target}}, func(c *browserClient, _ browser.Done) {
+	return browse(ctx, a, o, browserCall{"POST", "/tabs/focus", api.TargetRequest{TargetID: target}}, func(c *browserClient, _ api.Done) {
 		a.printf("%s: tab %s is in front.\n", c.profile.Name, target)
 	})
 }
@@ -197,7 +203,7 @@ func (a *app) runBrowserClose(ctx context.Context, o browserOptions, target stri
 			return err
 		}
 	}
-	return browse(ctx, a, o, browserCall{"DELETE", "/tabs/" + url.PathEscape(target), nil}, func(c *browserClient, _ browser.Done) {
+	return browse(ctx, a, o, browserCall{"DELETE", "/tabs/" + url.PathEscape(target), nil}, func(c *browserClient, _ api.Done) {
 		a.printf("%s: tab %s closed.\n", c.profile.Name, target[:min(8, len(target))])
 	})
 }
@@ -215,7 +221,7 @@ func (a *app) onlyTab(ctx context.Context, o browserOptions) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	var t browser.Tabs
+	var t api.Tabs
 	if err := json.Unmarshal(body, &t); err != nil {
 		return "", fmt.Errorf("answer of %s: %w", c.base, err)
 	}
@@ -229,7 +235,7 @@ func (a *app) onlyTab(ctx context.Context, o browserOptions) (string, error) {
 }
 
 func (a *app) runBrowserProfiles(ctx context.Context, o browserOptions, _ string) error {
-	return browse(ctx, a, o, browserCall{"GET", "/profiles", nil}, func(_ *browserClient, all browser.Profiles) {
+	return browse(ctx, a, o, browserCall{"GET", "/profiles", nil}, func(_ *browserClient, all api.Profiles) {
 		pen := a.pen(a.Out)
 		var t table
 		t.row(heads(pen, "NAME", "STATE", "TABS", "CDP", "")...)

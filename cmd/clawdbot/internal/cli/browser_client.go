@@ -13,13 +13,14 @@ import (
 	"strings"
 	"unicode"
 
-	"clawdbot/browser"
+	"clawdbot/browser/api"
 	"clawdbot/bus/msg"
 	"clawdbot/profile"
 	"clawdbot/profile/config"
 )
 
-// browserCall is one request; in is its body as JSON, or nil.
+// browserCall is one request; in is its body as JSON, or its query where a
+// method has no body, or nil.
 type browserCall struct {
 	method, path string
 	in           any
@@ -97,17 +98,22 @@ func (c *browserClient) call(ctx context.Context, call browserCall) ([]byte, err
 
 func (c *browserClient) request(ctx context.Context, call browserCall) (*http.Request, error) {
 	var in io.Reader
+	target, query := c.base.JoinPath(call.path), url.Values{}
 	if call.in != nil {
 		body, err := json.Marshal(call.in)
 		if err != nil {
 			return nil, err
 		}
-		in = bytes.NewReader(body)
+		if call.method == http.MethodPost {
+			in = bytes.NewReader(body)
+		} else if query, err = queryOf(body); err != nil {
+			return nil, err
+		}
 	}
-	target := c.base.JoinPath(call.path)
 	if c.browser != "" {
-		target.RawQuery = url.Values{"profile": {c.browser}}.Encode()
+		query.Set("profile", c.browser)
 	}
+	target.RawQuery = query.Encode()
 	req, err := http.NewRequestWithContext(ctx, call.method, target.String(), in)
 	if err != nil {
 		return nil, err
@@ -119,10 +125,27 @@ func (c *browserClient) request(ctx context.Context, call browserCall) (*http.Re
 	return req, nil
 }
 
+// queryOf writes the fields of a JSON object as a query.
+func queryOf(object []byte) (url.Values, error) {
+	var fields map[string]json.RawMessage
+	if err := json.Unmarshal(object, &fields); err != nil {
+		return nil, err
+	}
+	query := url.Values{}
+	for name, raw := range fields {
+		var text string
+		if json.Unmarshal(raw, &text) != nil { // a number, true or false
+			text = string(raw)
+		}
+		query.Set(name, text)
+	}
+	return query, nil
+}
+
 // check refuses what another profile's gateway says, and turns a failure into
 // an error.
 func (c *browserClient) check(status int, body []byte) error {
-	var said browser.Failure
+	var said api.Failure
 	if err := json.Unmarshal(body, &said); err != nil {
 		return c.unreachable(fmt.Errorf("is not what answers at %s (status %d)", c.base, status))
 	}
@@ -135,6 +158,8 @@ func (c *browserClient) check(status int, body []byte) error {
 	case said.GatewayProfile != c.profile.Bus():
 		err := fmt.Errorf("%s is the browser control of profile %q, not of %s", c.base, said.GatewayProfile, c.profile.Name)
 		return &exitError{exitUnreachable, err, "clawdbot profiles"}
+	case status == http.StatusBadRequest:
+		return &exitError{exitUsage, errors.New(said.Error), ""}
 	case status >= 300:
 		return &exitError{exitFailed, errors.New(said.Error), ""}
 	}

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"clawdbot/browser"
+	"clawdbot/browser/api"
 )
 
 // TestBrowser drives a real Chromium through the gateway.
@@ -32,12 +32,12 @@ func TestBrowser(t *testing.T) {
 	on("tabs").wants(0, "main: the browser does not run.", "")
 	on("close").wants(1, "", "there is no tab to close")
 	on("start").wants(0, "main: browser profile clawd runs.", "")
-	var s browser.Status
+	var s api.Status
 	on("status", "--json").wants(0, `"gatewayProfile": "main"`, "").into(&s)
 	if !s.Running || s.PID == nil {
 		t.Errorf("%+v", s)
 	}
-	var tab browser.Opened
+	var tab api.Opened
 	on("open", page.URL+"/one", "--json").wants(0, "", "").into(&tab)
 	if tab.TargetID == "" {
 		t.Fatalf("%+v", tab)
@@ -56,7 +56,7 @@ func TestBrowser(t *testing.T) {
 	on("close", tab.TargetID).wants(1, "", "tab not found")
 	on("profiles").wants(0, "clawd  running", "")
 	on("open", "no address").wants(2, "", "is no absolute address")
-	on("open", "file:///etc/passwd").wants(2, "", "cannot be opened: only http, https, data and about:blank can")
+	on("open", "file:///etc/passwd").wants(2, "", "cannot be opened: only http, https, data and about:blank can, unless \"file:\" is in browser.allow")
 	on("tabs", "--browser-profile", "nope").wants(1, "", `no browser profile "nope"; there is clawd`)
 	on("stop").wants(0, "main: browser profile clawd stopped.", "")
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"clawdbot/browser"
+	"clawdbot/browser/chromium"
 	"clawdbot/bus/msg"
 	"clawdbot/cmd/clawdbot/internal/setup"
 	"clawdbot/profile"
@@ -118,7 +119,7 @@ func (s *patient) checkBrowser(context.Context) []finding {
 	if s.file.err != nil || !s.file.Config.Browser.Enabled {
 		return nil
 	}
-	_, err := browser.Detect(s.file.Config.Browser, browser.Host{Path: s.env.Get("PATH"), Home: s.env.Home})
+	_, err := browser.Detect(s.file.Config.Browser, chromium.Host{Path: s.env.Get("PATH"), Home: s.env.Home})
 	if err == nil {
 		return nil
 	}

@@ -84,15 +84,20 @@ func runGateway(cmd *cobra.Command, a *app, o gatewayOptions) error {
 		Profile: p, Port: o.port, Force: o.force, Version: a.version, Console: a.Err, Color: bool(a.pen(a.Err)),
 		Manager: o.manager, Keeper: o.keeper,
 	})
+	return startError(err)
+}
+
+// startError is the error of a start with its exit code.
+func startError(err error) error {
 	var refused *daemon.StartError
-	if errors.As(err, &refused) {
-		code := exitTryAgain
-		if refused.Config {
-			code = exitConfig
-		}
-		return &exitError{code, refused.Err, refused.Try}
+	if !errors.As(err, &refused) {
+		return err
 	}
-	return err
+	code := exitTryAgain
+	if refused.Config {
+		code = exitConfig
+	}
+	return &exitError{code, refused.Err, refused.Try}
 }
 
 // setUpMissing makes a profile with defaults when there is none, and says so.

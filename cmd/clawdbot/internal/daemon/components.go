@@ -1,20 +1,17 @@
 package daemon
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strconv"
 	"time"
 
 	"clawdbot/bridge"
-	"clawdbot/browser"
 	"clawdbot/bus/msg"
 	"clawdbot/canvas"
 	"clawdbot/gateway"
@@ -27,8 +24,6 @@ import (
 	"clawdbot/gateway/rescue/patient"
 	"clawdbot/profile"
 	"clawdbot/profile/config"
-	"clawdbot/profile/gate"
-	"clawdbot/profile/ports"
 )
 
 // blueprints are all components, sorted by name.
@@ -55,6 +50,9 @@ func (d *daemon) blueprints() []blueprint {
 				return d.address("gateway", s.config().Gateway.Bind, s.ports.Gateway)
 			}},
 		{name: "record", on: unsafe, alone: true, build: d.buildRecord},
+		{name: "relay", build: d.buildRelay,
+			on:   func(s *settings) bool { return !s.safe() && d.controlsBrowser(s) },
+			addr: func(s *settings) (place, error) { return place{[]string{loopback}, s.ports.Relay}, nil }},
 		{name: "rescue", on: always, alone: true, build: d.buildRescue},
 	}
 }
@@ -218,44 +216,6 @@ func (d *daemon) buildBridge(on stage) (Component, error) {
 	return bridge.New(bridge.Config{
 		Listener: on.listener, Subjects: d.Profile.Subjects(), Dial: on.dial, Version: d.Version, Log: d.logFor("bridge"),
 	})
-}
-
-func (d *daemon) buildBrowser(on stage) (Component, error) {
-	settings := on.config().Browser
-	settings.ExecutablePath = d.Profile.ExpandHome(settings.ExecutablePath)
-	env := d.Profile.Env()
-	g, err := gate.New(gate.Config{Token: d.browserToken(on.settings), Log: d.logFor("browser")})
-	if err != nil {
-		return nil, err
-	}
-	return browser.New(browser.Config{
-		Listener: on.listener, Subjects: d.Profile.Subjects(), Dial: on.dial, Version: d.Version, Log: d.logFor("browser"),
-		Gate: g, Settings: settings, Dir: d.Profile.BrowserDir(), CDP: on.ports.CDP, Others: d.otherPorts, ControlURL: localURL(on.ports.Browser),
-		Host: browser.Host{
-			Display: runtime.GOOS != "linux" || env.Get("DISPLAY") != "" || env.Get("WAYLAND_DISPLAY") != "",
-			Root:    os.Geteuid() == 0, Path: env.Get("PATH"), Home: env.Home, Env: profile.Desktop(),
-		},
-	})
-}
-
-func (d *daemon) browserToken(s *settings) string {
-	return cmp.Or(d.Profile.Env().Get("CLAWDBOT_BROWSER_CONTROL_TOKEN"), s.config().Browser.ControlToken, s.token)
-}
-
-// otherPorts are those of the other profiles of the host. One that cannot be
-// read cannot be spared; the port is still only taken when it is free.
-func (d *daemon) otherPorts() []ports.Ports {
-	known, err := d.Profile.Known()
-	if err != nil {
-		d.log.Warn("ports of the other profiles", "err", err)
-	}
-	var list []ports.Ports
-	for _, i := range known {
-		if !i.Is(d.Profile) && i.Ports.Gateway != 0 {
-			list = append(list, i.Ports)
-		}
-	}
-	return list
 }
 
 func localURL(port int) string { return "http://" + net.JoinHostPort(loopback, strconv.Itoa(port)) }

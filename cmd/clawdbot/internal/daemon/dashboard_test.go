@@ -24,7 +24,7 @@ func TestDashboard(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx := chromium(t)
+	ctx := openChromium(t)
 	if err := chromedp.Do(ctx, chromedp.Navigate(fmt.Sprintf("http://127.0.0.1:%d/#token=%s", h.base, token))); err != nil {
 		t.Fatal(err)
 	}
@@ -37,6 +37,7 @@ func TestDashboard(t *testing.T) {
 		{"location.hash = '#/bus'", []string{"clawdbot.main.health.beat"}},
 		{"location.hash = '#/nodes'", []string{"Nobody waits", "No node is paired or connected"}},
 		{"location.hash = '#/browser'", []string{"clawd", "not running"}},
+		{`[...document.querySelectorAll("button")].find((b) => b.textContent === "Start").click()`, []string{"1 tab", "about:blank", "Live picture", " × "}},
 		{"location.hash = '#/config/text'", []string{"valid", "Nothing is changed"}},
 		{"location.hash = '#/config/generations'", []string{"Generation 1 runs, from file"}},
 		{"location.hash = '#/logs'", []string{g.p.LogFile(), "ready"}},
@@ -64,8 +65,8 @@ func sees(t *testing.T, ctx context.Context, after, text string) {
 	}
 }
 
-// chromium starts one, which ends with the test.
-func chromium(t *testing.T) context.Context {
+// openChromium starts one, which ends with the test.
+func openChromium(t *testing.T) context.Context {
 	t.Helper()
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.UserDataDir(filepath.Join(t.TempDir(), "chromium")))
 	if os.Geteuid() == 0 {

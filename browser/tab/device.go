@@ -1,0 +1,102 @@
+package tab
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/chromedp/device"
+)
+
+// agent is what the browser says of itself and its user; "" is the truth.
+type agent struct {
+	userAgent string
+	language  string
+}
+
+func (a agent) override() override {
+	return override{"agent", command(emulation.SetUserAgentOverride, emulation.SetUserAgentOverrideParams{
+		UserAgent: a.userAgent, AcceptLanguage: a.language,
+	}), true}
+}
+
+// setAgent changes one part of the agent.
+func (t *Tab) setAgent(ctx context.Context, change func(*agent)) error {
+	t.overrides.mu.Lock()
+	change(&t.overrides.agent)
+	now := t.overrides.agent
+	t.overrides.mu.Unlock()
+	return t.override(ctx, now.override())
+}
+
+// SetLocale has pages and servers see a user of the locale.
+func (t *Tab) SetLocale(ctx context.Context, locale string) error {
+	err := t.override(ctx, override{"locale", command(emulation.SetLocaleOverride, emulation.SetLocaleOverrideParams{Locale: locale}), true})
+	if hasText(err, "Invalid locale") {
+		return fmt.Errorf("unknown locale %.64q: it must be one like de-DE", locale)
+	}
+	if err != nil {
+		return err
+	}
+	return t.setAgent(ctx, func(a *agent) { a.language = locale })
+}
+
+// Resize gives the page a viewport of width and height in CSS pixels.
+func (t *Tab) Resize(ctx context.Context, width, height int) error {
+	return t.setMetrics(ctx, emulation.SetDeviceMetricsOverrideParams{Width: int64(width), Height: int64(height)})
+}
+
+func (t *Tab) setMetrics(ctx context.Context, p emulation.SetDeviceMetricsOverrideParams) error {
+	return t.override(ctx, override{"metrics", toPage(command(emulation.SetDeviceMetricsOverride, p)), true})
+}
+
+// SetDevice has the page shown as on a device: viewport, scale, touch and user
+// agent.
+func (t *Tab) SetDevice(ctx context.Context, name string) error {
+	d, ok := deviceNamed(name)
+	if !ok {
+		return fmt.Errorf("unknown device %.64q: known are %s, each also with landscape after it", name, strings.Join(deviceNames(), ", "))
+	}
+	orientation := &emulation.ScreenOrientation{Type: emulation.ScreenOrientationTypePortraitPrimary}
+	if d.Landscape {
+		orientation = &emulation.ScreenOrientation{Type: emulation.ScreenOrientationTypeLandscapePrimary, Angle: 90}
+	}
+	err := t.setMetrics(ctx, emulation.SetDeviceMetricsOverrideParams{
+		Width: d.Width, Height: d.Height, ScreenWidth: d.Width, ScreenHeight: d.Height,
+		DeviceScaleFactor: d.Scale, Mobile: d.Mobile, ScreenOrientation: orientation,
+	})
+	if err != nil {
+		return err
+	}
+	touch := command(emulation.SetTouchEmulationEnabled, emulation.SetTouchEmulationEnabledParams{Enabled: d.Touch})
+	if err := t.override(ctx, override{"touch", touch, d.Touch}); err != nil {
+		return err
+	}
+	return t.setAgent(ctx, func(a *agent) { a.userAgent = d.UserAgent })
+}
+
+func deviceNamed(name string) (device.Info, bool) {
+	for d := firstDevice; d <= lastDevice; d++ {
+		if strings.EqualFold(d.Device().Name, strings.TrimSpace(name)) {
+			return d.Device(), true
+		}
+	}
+	return device.Info{}, false
+}
+
+// The devices that chromedp knows, from Puppeteer's list.
+const (
+	firstDevice = device.Reset + 1
+	lastDevice  = device.MotoG4landscape
+)
+
+func deviceNames() []string {
+	var names []string
+	for d := firstDevice; d <= lastDevice; d++ {
+		if info := d.Device(); !info.Landscape {
+			names = append(names, info.Name)
+		}
+	}
+	return names
+}
