@@ -22,6 +22,10 @@ const (
 	traceTime = 100 * time.Second
 )
 
+// inlineLimit bounds a picture in an answer, in bytes: the bus takes 1 MiB, and
+// base64 makes four of three.
+const inlineLimit = 700 << 10
+
 func (s *Server) captureVerbs() []verb {
 	return []verb{
 		{"screenshot", "POST /screenshot", onTab(s.screenshot)},
@@ -61,6 +65,9 @@ func (s *Server) screenshot(ctx context.Context, t *tab.Tab, in api.ScreenshotRe
 // shotOf is what the request wants pictured.
 func shotOf(ctx context.Context, t *tab.Tab, in api.ScreenshotRequest) (capture.Shot, error) {
 	shot := capture.Shot{Format: cmp.Or(in.Type, "png"), Full: in.FullPage}
+	if in.Inline {
+		shot.Limit = inlineLimit
+	}
 	switch {
 	case shot.Format != "png" && shot.Format != "jpeg":
 		return shot, api.Errorf(http.StatusBadRequest, "type %q: it is png or jpeg", in.Type)

@@ -9,7 +9,7 @@ import (
 	"clawdbot/browser/api"
 )
 
-// TestMaxTabs: neither a call nor a page that opens windows without end gets
+// TestMaxTabs: neither a call nor a page that opens windows gets
 // more tabs than the config allows, and the tabs there are stay.
 func TestMaxTabs(t *testing.T) {
 	needChromium(t)
@@ -21,26 +21,23 @@ func TestMaxTabs(t *testing.T) {
 	var keep, first api.Opened
 	s.ok(t, "POST", "/tabs/open", `{"url":"about:blank"}`, &keep)
 	s.ok(t, "POST", "/tabs/open", `{"url":"`+web.URL+`"}`, &first)
-	flood, err := json.Marshal(map[string]string{
-		"kind": "evaluate", "targetId": first.TargetID, "fn": "() => { for (let i = 0; i < 30; i++) window.open('/' + i, '_blank'); return 1; }",
+	window, err := json.Marshal(map[string]string{
+		"kind": "evaluate", "targetId": first.TargetID, "fn": "() => { window.open('/', '_blank'); return 1; }",
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.ok(t, "POST", "/act", string(flood), nil)
-	var tabs api.Tabs
-	eventually(t, "there are as many tabs as may be", func() bool {
-		s.ok(t, "GET", "/tabs", "", &tabs)
-		return len(tabs.Tabs) <= 4
-	})
-	if len(tabs.Tabs) < 3 {
-		t.Errorf("no window was opened: %+v", tabs.Tabs)
+	for range 6 { // Chromium lets a page open one for each gesture of its user
+		s.ok(t, "POST", "/act", string(window), nil)
 	}
-	for len(tabs.Tabs) < 4 {
-		s.ok(t, "POST", "/tabs/open", `{"url":"about:blank"}`, nil)
+	full := func() bool {
+		var tabs api.Tabs
 		s.ok(t, "GET", "/tabs", "", &tabs)
+		return len(tabs.Tabs) == 4
 	}
-	s.refused(t, "POST", "/tabs/open", `{"url":"about:blank"}`, 409, `"clawd" has 4 tabs`, "browser.maxTabs", "close some")
+	eventually(t, "there are as many tabs as may be", full)
+	s.refused(t, "POST", "/tabs/open", `{"url":"about:blank"}`, 409, "browser.maxTabs is 4", "close some")
+	eventually(t, "there are as many tabs as may be again", full)
 	s.ok(t, "POST", "/tabs/focus", `{"targetId":"`+keep.TargetID+`"}`, nil)
 	s.ok(t, "POST", "/tabs/focus", `{"targetId":"`+first.TargetID+`"}`, nil)
 }

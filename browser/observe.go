@@ -117,6 +117,7 @@ func (s *Server) fileChooser(ctx context.Context, t *tab.Tab, in api.ChooserRequ
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	if err := click(ctx, t, in.Ref); err != nil {
+		t.DisarmChooser()
 		return nil, err
 	}
 	return &api.Done{OK: true}, <-done

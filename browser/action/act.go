@@ -37,11 +37,15 @@ func actionable(ctx context.Context, try func() error) error {
 			return gaveUp(last, err, given)
 		}
 		err := try()
-		if ctx.Err() != nil && err != nil {
-			return gaveUp(last, err, given)
-		}
-		if !errors.As(err, &last) || !passing(last.Code, i < len(all)) {
+		switch {
+		case errors.As(err, &last):
+			if !passing(last.Code, i < len(all)) {
+				return err
+			}
+		case err == nil || ctx.Err() == nil:
 			return err
+		default:
+			return gaveUp(last, err, given)
 		}
 	}
 }

@@ -78,11 +78,8 @@ func Check(ctx context.Context, t *tab.Tab, ref tab.Ref, on bool) error {
 }
 
 func check(ctx context.Context, t *tab.Tab, ref tab.Ref, on bool) error {
-	var now struct {
-		Checked bool `json:"checked"`
-		Choice  bool `json:"choice"`
-	}
-	if err := ref.Frame.Call(ctx, "checked", &now, ref.N); err != nil || now.Checked == on {
+	now, err := checked(ctx, ref)
+	if err != nil || now.Checked == on {
 		return err
 	}
 	if now.Choice && !on {
@@ -91,13 +88,25 @@ func check(ctx context.Context, t *tab.Tab, ref tab.Ref, on bool) error {
 	if err := click(ctx, t, ref); err != nil {
 		return err
 	}
-	if err := ref.Frame.Call(ctx, "checked", &now, ref.N); err != nil {
+	if now, err = checked(ctx, ref); err != nil {
 		return err
 	}
 	if now.Checked != on {
 		return &tab.Problem{Code: "unchanged", Message: fmt.Sprintf("%s was clicked, and is not %s all the same: the page refused that", ref, state(on))}
 	}
 	return nil
+}
+
+// mark is whether a checkbox, radio button or switch is on, and whether it is
+// one of a choice, which only another one turns off.
+type mark struct {
+	Checked bool `json:"checked"`
+	Choice  bool `json:"choice"`
+}
+
+func checked(ctx context.Context, ref tab.Ref) (m mark, err error) {
+	err = ref.Frame.Call(ctx, "checked", &m, ref.N)
+	return m, err
 }
 
 func state(on bool) string {
@@ -108,7 +117,8 @@ func state(on bool) string {
 }
 
 // Field is a field of a form: its element, and a text, number or boolean. A
-// boolean checks or unchecks.
+// boolean checks or unchecks, as the texts true and false do where there is
+// something to check.
 type Field struct {
 	Ref   tab.Ref
 	Value any
@@ -133,6 +143,11 @@ func fill(ctx context.Context, t *tab.Tab, f Field) error {
 	case float64:
 		return replace(ctx, t, f.Ref, strconv.FormatFloat(v, 'f', -1, 64))
 	case string:
+		if v == "true" || v == "false" {
+			if _, err := checked(ctx, f.Ref); err == nil {
+				return check(ctx, t, f.Ref, v == "true")
+			}
+		}
 		return replace(ctx, t, f.Ref, v)
 	}
 	return badArgument("the value must be a text, a number, true or false")

@@ -186,6 +186,12 @@ func TestFill(t *testing.T) {
 	if got := value(t, page.Main(), `[...document.querySelectorAll('input')].map((e) => e.type.match(/box|radio/) ? e.checked : e.value).join()`); got != `"Ada,36.5,true,true,1815-12-10"` {
 		t.Errorf("%s", got)
 	}
+	if err := action.Fill(ctx, page, []action.Field{field("n", "true"), field("c", "false")}); err != nil {
+		t.Fatal(err)
+	}
+	if got := value(t, page.Main(), `document.getElementById('n').value + document.getElementById('c').checked`); got != `"truefalse"` {
+		t.Errorf("%s", got)
+	}
 	err = action.Fill(ctx, page, []action.Field{field("n", "Bob"), field("d", "soon")})
 	refused(t, err, http.StatusBadRequest, "field 2 of 2, "+ref(t, page, "#d").String(), "yyyy-mm-dd")
 }

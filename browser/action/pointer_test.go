@@ -174,7 +174,7 @@ func TestClickRefused(t *testing.T) {
 		"in a fieldset":     {`<fieldset disabled><button id=b>Go</button></fieldset>`, []string{"is disabled"}},
 		"aria-disabled":     {`<div id=g aria-disabled=true><div id=b role=button>Go</div></div>`, []string{`is disabled (aria-disabled of <div id="g">)`}},
 		"off screen":        {`<button id=b style="position:fixed;left:-500px">Go</button>`, []string{"is off screen"}},
-		"moving":            {`<style>#b{position:relative;animation:m .3s infinite alternate}@keyframes m{from{left:0}to{left:200px}}</style><button id=b>Go</button>`, []string{"is moving"}},
+		"moving":            {`<style>#b{position:relative;animation:m 2s linear infinite}@keyframes m{from{left:0}to{left:400px}}</style><button id=b>Go</button>`, []string{"is moving"}},
 		"inert":             {`<div inert><button id=b>Go</button></div>`, []string{"is inert"}},
 		"lets through":      {`<div id=around><b id=b style="pointer-events:none">Go</b></div>`, []string{"pointer-events is none", `<div id="around">`}},
 		"an option":         {`<select><option id=b>One</select>`, []string{"use select"}},

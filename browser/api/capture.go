@@ -12,8 +12,8 @@ type ScreenshotRequest struct {
 }
 
 // Screenshot is its answer: the path of a file on the gateway's host, or Data. No
-// side is longer than 2000 pixels and the file has at most 5 MiB: what is larger
-// comes smaller, and as a JPEG when that does not do.
+// side is longer than 2000 pixels, and the picture has at most 5 MiB, or 700 KiB as
+// Data: what is larger comes smaller, and as a JPEG when that does not do.
 type Screenshot struct {
 	OnTab
 	URL         string `json:"url"`

@@ -118,7 +118,7 @@ func FuzzFit(f *testing.F) {
 	f.Add([]byte("\xff\xd8\xff"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		if is, _, err := image.DecodeConfig(bytes.NewReader(data)); err == nil && is.Width*is.Height > 1<<20 {
-			t.Skip("slow")
+			return // too slow to be worth it
 		}
 		if got, err := fit(Picture{data, "png"}, 1<<10); err == nil && len(got.Data) > 1<<10 {
 			t.Errorf("%d bytes", len(got.Data))

@@ -1,6 +1,7 @@
 package capture
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -23,6 +24,7 @@ type Shot struct {
 	Format string   // png or jpeg
 	Full   bool     // the whole page
 	Of     *tab.Ref // a node, which is scrolled into view
+	Limit  int      // bytes of the picture; 0 means 5 MiB
 }
 
 // Screenshot takes a picture of the tab while nobody acts on it.
@@ -40,7 +42,7 @@ func Screenshot(ctx context.Context, t *tab.Tab, shot Shot) (Picture, error) {
 	if err != nil {
 		return Picture{}, err
 	}
-	return fit(Picture{data, shot.Format}, maxBytes)
+	return fit(Picture{data, shot.Format}, cmp.Or(shot.Limit, maxBytes))
 }
 
 // raiseEvery is how often a tab comes to the front until its picture is taken.

@@ -84,6 +84,21 @@ func TestLargePages(t *testing.T) {
 	}
 }
 
+// A picture of what no encoder makes small stays within the limit.
+func TestLimit(t *testing.T) {
+	p := browsertest.Page(t, `<body style="margin:0"><canvas width=700 height=400></canvas><script>
+		const c = document.querySelector("canvas").getContext("2d"), m = c.createImageData(700, 400);
+		for (let i = 0; i < m.data.length; i++) m.data[i] = i % 4 === 3 ? 255 : Math.random() * 256;
+		c.putImageData(m, 0, 0);</script>`)
+	canvas := find(t, p.Main(), "canvas")
+	for limit, format := range map[int]string{0: "png", 200_000: "jpeg"} {
+		got, err := Screenshot(within(t), p, Shot{Format: "png", Of: &canvas, Limit: limit})
+		if err != nil || got.Format != format || limit > 0 && len(got.Data) > limit {
+			t.Errorf("limit %d: %s of %d bytes, %v", limit, got.Format, len(got.Data), err)
+		}
+	}
+}
+
 func ref(r tab.Ref) *tab.Ref { return &r }
 
 // A node has its own size, wherever on the page, and what is below it.

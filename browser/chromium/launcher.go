@@ -4,20 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"iter"
 	"log/slog"
-	"net"
 	"net/url"
 	"os/exec"
 	"path/filepath"
 	"runtime"
-	"slices"
-	"strconv"
 	"sync"
 	"time"
 
 	"clawdbot/profile/ports"
-	"clawdbot/profile/proc"
 )
 
 // launchTimeout is how long a Chromium may take until it tells its CDP address.
@@ -107,9 +102,6 @@ func (l *Launcher) Notes() []string {
 	return notes
 }
 
-// errPortTaken says that someone else took the port before Chromium.
-var errPortTaken = errors.New("the port was taken by another program meanwhile: try again")
-
 // Start starts a Chromium and returns when it has told its CDP address. It
 // lives on when ctx ends later.
 func (l *Launcher) Start(ctx context.Context, at Place) (*Process, error) {
@@ -138,38 +130,6 @@ func (l *Launcher) Start(ctx context.Context, at Place) (*Process, error) {
 	return nil, l.noPort()
 }
 
-// FreePort returns a port for a browser profile to keep.
-func (l *Launcher) FreePort() (int, error) {
-	for port := range l.freePorts() {
-		return port, nil
-	}
-	return 0, l.noPort()
-}
-
-// freePorts are the ports of the range that are free now and nobody else's.
-func (l *Launcher) freePorts() iter.Seq[int] {
-	var others []ports.Ports
-	if l.cfg.Others != nil {
-		others = l.cfg.Others()
-	}
-	var reserved []int
-	if l.cfg.Reserved != nil {
-		reserved = l.cfg.Reserved()
-	}
-	return func(yield func(int) bool) {
-		for port := l.cfg.Ports.From; port <= l.cfg.Ports.To; port++ {
-			owned := slices.ContainsFunc(others, func(o ports.Ports) bool { return o.Component(port) != "" })
-			if !owned && !slices.Contains(reserved, port) && isFree(port) && !yield(port) {
-				return
-			}
-		}
-	}
-}
-
-func (l *Launcher) noPort() error {
-	return fmt.Errorf("no CDP port from %d to %d is free and nobody else's", l.cfg.Ports.From, l.cfg.Ports.To)
-}
-
 // Check says what would keep a Chromium from starting there now.
 func (l *Launcher) Check(at Place) error {
 	if err := l.Unused(at.Folder); err != nil || at.Port == 0 {
@@ -182,34 +142,6 @@ func (l *Launcher) Check(at Place) error {
 func (l *Launcher) Unused(folder string) error {
 	_, err := unused(folder)
 	return err
-}
-
-func checkPort(port int) error {
-	if isFree(port) {
-		return nil
-	}
-	return fmt.Errorf("CDP port %d is taken by %s: end it or change cdpPort", port, listener(port))
-}
-
-// loopback is the address of a debugging port.
-func loopback(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
-
-func isFree(port int) bool {
-	probe, err := net.Listen("tcp", loopback(port))
-	return err == nil && probe.Close() == nil
-}
-
-// listener names the program that listens on the port, as far as the system
-// tells.
-func listener(port int) string {
-	h, found, err := proc.Listener(port)
-	switch {
-	case err != nil || !found || h.PID == 0:
-		return "another program"
-	case h.Name == "":
-		return fmt.Sprintf("process %d", h.PID)
-	}
-	return fmt.Sprintf("process %d (%s)", h.PID, h.Name)
 }
 
 // launch starts the program and returns when it has told its CDP address.
@@ -233,23 +165,6 @@ func (l *Launcher) launch(ctx context.Context, exe Executable, at Place) (*Proce
 		return nil, err
 	}
 	return p, nil
-}
-
-// hold gives the port to one Chromium, and false when another one has it.
-func (l *Launcher) hold(port int) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.held[port] {
-		return false
-	}
-	l.held[port] = true
-	return true
-}
-
-func (l *Launcher) release(port int) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	delete(l.held, port)
 }
 
 // listens waits for the CDP address of a Chromium that was just started.

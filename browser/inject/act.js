@@ -132,10 +132,10 @@
     throw seen ? covered(el, missed) : fail('offscreen', el, 'is off screen and cannot be scrolled into view');
   };
 
-  // frame ends with the next animation frame. A frame that is not shown has none.
+  // frame ends with the next animation frame. A page that is not drawn has none.
   const frame = () => new Promise((done) => {
     requestAnimationFrame(done);
-    setTimeout(done, 200);
+    setTimeout(done, 500);
   });
 
   // steady waits for the next frame; the element must be where it was, and must

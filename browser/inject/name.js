@@ -36,11 +36,6 @@
 
   const stated = (text) => text && apart(text);
 
-  c.namedByContent = (role) => namedByContent.has(role);
-
-  // labelled tells the text of aria-labelledby, else of aria-label.
-  c.labelled = (el) => fromReferences(el, 'aria-labelledby') || collapse(el.getAttribute('aria-label') ?? '');
-
   const fromReferences = (el, attribute) => {
     if (!el.hasAttribute(attribute)) return '';
     return collapse(c.referenced(el, attribute).map(referredText).join(' '));
@@ -241,6 +236,7 @@
   const svgTitle = (el) => c.svgChild(el, 'title') || undefined;
 
   const natives = {
+    __proto__: null,
     a: (el) => el.getAttribute('xlink:title') || undefined,
     abbr: (el, how) => how.inside ? undefined : el.title || undefined,
     area: alt,

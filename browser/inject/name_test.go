@@ -301,6 +301,24 @@ func text(t *testing.T, v *accessibility.Value) string {
 	return strings.Trim(space.ReplaceAllString(s, " "), " ")
 }
 
+// TestDeepPage: nothing of a page that is nested deeper than the stack goes
+// throws, wherever one begins.
+func TestDeepPage(t *testing.T) {
+	page := browsertest.Page(t, `<!doctype html><button id="b">x</button><script>
+		let at = document.getElementById('b');
+		for (let i = 0; i < 4000; i++) at = at.appendChild(document.createElement('span'));
+		at.id = 'last';
+		at.textContent = 'deep';
+	</script>`)
+	got := on(t, page, root(t, page), `function() {
+		const c = clawdbot, last = document.getElementById('last'), button = document.getElementById('b');
+		return [c.hidden(last), c.role(last), c.text(last), c.role(button), typeof c.name(button)];
+	}`, true)
+	if want := `[false,"","deep","button","string"]`; string(got.Value) != want {
+		t.Errorf("got %s, want %s", got.Value, want)
+	}
+}
+
 // BenchmarkNames walks a page of 2,000 rows and 14,000 elements for roles,
 // names and what is hidden. cpu-ms/walk is the processor time of the page's
 // thread, which a busy host does not change.

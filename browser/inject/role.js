@@ -19,6 +19,7 @@
 
   // Elements whose role does not depend on their attributes or place.
   const fixed = {
+    __proto__: null,
     address: 'group', article: 'article', blockquote: 'blockquote', button: 'button', caption: 'caption', code: 'code',
     dd: 'definition', del: 'deletion', details: 'group', dfn: 'term', dialog: 'dialog', dt: 'term', em: 'emphasis',
     fieldset: 'group', figure: 'figure', form: 'form', h1: 'heading', h2: 'heading', h3: 'heading', h4: 'heading',
@@ -41,14 +42,18 @@
     return inputs[el.type] ?? 'textbox';
   };
 
-  const named = (el) => c.labelled(el) !== '' || (el.getAttribute('title') ?? '').trim() !== '';
+  // labelled: an author named the element. What the name comes to is not asked
+  // for, as that depends on roles.
+  c.labelled = (el) => /\S/.test(el.getAttribute('aria-label') ?? '') || c.referenced(el, 'aria-labelledby').length > 0;
+
+  const named = (el) => c.labelled(el) || !!el.getAttribute('title');
 
   // HTML-AAM: header, footer and aside are landmarks of the page only outside
   // of sectioning content.
   const sections = new Set(['article', 'complementary', 'navigation']);
 
   const below = (el, counts) => {
-    for (let up = el.parentElement; up; up = up.parentElement) {
+    for (let up = c.parent(el); up; up = c.parent(up)) {
       if (counts(up)) return true;
     }
     return false;
@@ -69,7 +74,8 @@
   const cellOf = { table: 'cell', grid: 'gridcell', treegrid: 'gridcell' };
 
   const cell = (el) => {
-    if (c.role(el.parentElement) !== 'row') return '';
+    const row = c.parent(el);
+    if (!row || c.role(row) !== 'row') return '';
     return inTable(el) ?? '';
   };
 
@@ -98,6 +104,7 @@
   const told = 'text, a, title, foreignObject, [aria-label], [aria-labelledby], [role], [tabindex]';
 
   const native = {
+    __proto__: null,
     a: (el) => el.hasAttribute('href') || el.hasAttribute('xlink:href') || el.hasAttribute('onclick') ? 'link' : '',
     area: (el) => el.hasAttribute('href') ? 'link' : '',
     aside: (el) => asideInSection(el) && !named(el) ? '' : 'complementary',

@@ -146,8 +146,11 @@
   // owns by aria-owns last.
   c.children = (el) => kept ? children(el) : c.naming(() => children(el));
 
+  // A control named parentElement hides that property of its form.
+  const parentElement = Object.getOwnPropertyDescriptor(Node.prototype, 'parentElement').get;
+
   const parent = (el) => {
-    const near = kept.owners.size && kept.owners.get(el) || el.assignedSlot || el.parentElement;
+    const near = kept.owners.size && kept.owners.get(el) || el.assignedSlot || parentElement.call(el);
     if (near) return near;
     const root = el.getRootNode();
     if (!root.host) return null;

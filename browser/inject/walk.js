@@ -25,15 +25,23 @@
   const cut = (text, most) => (text.length > most ? `${text.slice(0, most).toWellFormed()}…` : text);
   const tidy = (text) => text.replace(/\s+/g, ' ').trim();
 
-  // roleOf is the role as snapshots have it: img is the older name of image.
+  const ownsFrame = (el) => el.localName === 'embed' || 'contentWindow' in el && el.contentWindow !== null;
+
+  // roleOf is the role as snapshots have it: img is the older name of image, and
+  // what has no role but is seen goes by its element's name.
   const roleOf = (el) => {
     if (ownsFrame(el)) return 'iframe';
     const role = c.role(el);
     if (inline.has(role)) return '';
+    if (role === '' && (el.localName === 'canvas' || el.localName === 'video')) return el.localName;
     return role === 'image' ? 'img' : role;
   };
 
-  const ownsFrame = (el) => 'contentWindow' in el && el.contentWindow !== null;
+  // content is what is in an element, of closed details their summary.
+  const content = (el) => {
+    const shut = el.localName === 'details' && !el.open;
+    return shut ? Array.from(el.children).filter((child) => child.localName === 'summary').slice(0, 1) : c.children(el);
+  };
 
   // focused is the element with the focus, inside of open shadow roots.
   const focused = () => {
@@ -157,13 +165,13 @@
       if (looks.line) this.endText();
       if (role === '' && !looks.clickable) return this.inside(el, place, looks);
       if (place.depth > this.deepest) return null;
-      const content = { ...looks, depth: place.depth + 1 };
-      if (this.interactive && !looks.act && role !== 'iframe') return this.inside(el, place, content);
+      const within = { ...looks, depth: place.depth + 1 };
+      if (this.interactive && !looks.act && role !== 'iframe') return this.inside(el, place, within);
       const row = this.row(el, role, looks);
       if (role === 'img' && !row.name && place.row?.act) return null; // the icon of a button
-      content.row = this.add(place, row);
-      if (el.localName === 'select' && el.size < 2 && !el.multiple) return this.popup(el, row, { ...place, ...content });
-      return leaves.has(el.localName) ? null : this.inside(el, place, content);
+      within.row = this.add(place, row);
+      if (el.localName === 'select' && el.size < 2 && !el.multiple) return this.popup(el, row, { ...place, ...within });
+      return leaves.has(el.localName) ? null : this.inside(el, place, within);
     }
 
     // looks says whether an element begins a line of its own, is there to be
@@ -178,7 +186,7 @@
     }
 
     inside(el, place, change) {
-      return { ...place, mute: false, line: false, ...change, nodes: c.children(el), next: 0 };
+      return { ...place, mute: false, line: false, ...change, nodes: content(el), next: 0 };
     }
 
     // clickable: an element that looks or is written as if it took clicks.

@@ -43,14 +43,33 @@ func (c *client) serve() {
 // forward gives the command to the extension. One without a session concerns the
 // whole browser, as its cookies do, so any tab can answer.
 func (c *client) forward(cmd command) {
-	l, err := c.hub.lenderFor(c, cmd.SessionID)
+	f, err := narrow(forwarded{cmd.Method, cmd.Params, cmd.SessionID})
+	var l *lender
+	if err == nil {
+		l, err = c.hub.lenderFor(c, cmd.SessionID)
+	}
 	if err != nil {
 		c.answer(cmd, nil, err)
 		return
 	}
-	l.send(forwarded{cmd.Method, cmd.Params, cmd.SessionID}, func(result json.RawMessage, err *cdpError) {
+	l.send(f, func(result json.RawMessage, err *cdpError) {
 		c.answer(cmd, result, err)
 	})
+}
+
+// narrow keeps commands that a tab's debugger takes for the whole browser to what was
+// lent: the cookies of all sites are the user's.
+func narrow(f forwarded) (forwarded, *cdpError) {
+	if isBrowsers(f.Method) {
+		return f, failf(codeNoMethod, "%s: the browser is its user's, and only a tab was lent", f.Method)
+	}
+	switch f.Method {
+	case "Storage.getCookies", "Network.getAllCookies", "Network.getCookies":
+		f.Method, f.Params = "Network.getCookies", encode(none{}) // of the page and its frames
+	case "Storage.clearCookies", "Network.clearBrowserCookies", "Network.clearBrowserCache":
+		return f, failf(codeServer, "%s would clear what the user's browser has of every site: only a tab was lent", f.Method)
+	}
+	return f, nil
 }
 
 func (c *client) answer(to command, result any, err *cdpError) {

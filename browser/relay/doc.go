@@ -20,7 +20,8 @@
 // /cdp is one WebSocket for flat CDP sessions; /json/version and /json/list are as
 // in Chromium. They need the token, as a bearer or in an address.
 // What concerns the browser is answered here as far as one can; commands in a
-// session go to the tab in their order. A command that is not answered within 30 s
+// session go to the tab in their order, but cookies are only told of the tab's own
+// sites, and not cleared. A command that is not answered within 30 s
 // fails. When the extension goes away, so do the clients.
 //
 // Only loopback is served.

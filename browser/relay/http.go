@@ -18,10 +18,11 @@ import (
 const (
 	extensionScheme = "chrome-extension://"
 	protocolVersion = "1.3" // of CDP
+	noTab           = "no tab is connected"
 )
 
 // NoTab is what the relay says while there is nothing to drive.
-const NoTab = "no tab is connected: open the tab in Chrome and click the Clawdbot button in the toolbar " +
+const NoTab = noTab + ": open the tab in Chrome and click the Clawdbot button in the toolbar " +
 	"(clawdbot browser extension install tells how to get it)"
 
 // routes are all that is served. What tells of tabs or drives them wants the
@@ -137,7 +138,7 @@ func (s *Server) drive(w http.ResponseWriter, r *http.Request) {
 	defer cancel()
 	c := &client{hub: s.hub, conn: conn, ctx: ctx}
 	if !s.hub.join(c) {
-		_ = conn.Close(websocket.StatusTryAgainLater, NoTab[:strings.Index(NoTab, ":")])
+		_ = conn.Close(websocket.StatusTryAgainLater, noTab)
 		return
 	}
 	c.serve()

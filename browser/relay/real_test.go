@@ -12,8 +12,10 @@ import (
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/input"
+	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/cdproto/storage"
 	"github.com/chromedp/cdproto/target"
 
 	"clawdbot/browser/devtools"
@@ -163,6 +165,29 @@ func TestAgentOpensAndClosesTabs(t *testing.T) {
 	<-tab.Gone()
 	if left := r.lends(1); left[0].URL != base+"/one" {
 		t.Errorf("left %+v", left)
+	}
+}
+
+// TestCookiesOfOtherSites are neither told nor cleared.
+func TestCookiesOfOtherSites(t *testing.T) {
+	r := newRig(t, nil)
+	base := site(t, pages)
+	b := relaytest.StartChrome(t, r.folder, base+"/one")
+	b.Click(base + "/one")
+	lent := r.lends(1)
+	tab := r.attach(r.drive(), lent[0].TargetID)
+	for name, address := range map[string]string{"mine": base, "other": "https://elsewhere.example/"} {
+		do(tab, network.SetCookie, network.SetCookieParams{Name: name, Value: "x", URL: address})
+	}
+	if got := do(tab, storage.GetCookies, storage.GetCookiesParams{}).Cookies; len(got) != 1 || got[0].Name != "mine" {
+		t.Errorf("cookies %+v", got)
+	}
+	if got := do(tab, network.GetCookies, network.GetCookiesParams{URLs: []string{"https://elsewhere.example/"}}).Cookies; len(got) != 1 || got[0].Name != "mine" {
+		t.Errorf("cookies of another site %+v", got)
+	}
+	err := devtools.Do(t.Context(), tab.Session, storage.ClearCookies, storage.ClearCookiesParams{})
+	if err == nil || !strings.Contains(err.Error(), "only a tab was lent") {
+		t.Errorf("clear: %v", err)
 	}
 }
 

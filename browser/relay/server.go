@@ -142,7 +142,7 @@ func (s *Server) stop(web *http.Server) error {
 func (s *Server) announce() {
 	detail := "listens on " + s.Addr().String()
 	if l, tabs := s.hub.status(); l != nil {
-		detail += fmt.Sprintf("; %s lends %d tabs", l.product, len(tabs))
+		detail += fmt.Sprintf("; %s is connected, tabs lent: %d", l.product, len(tabs))
 	}
 	s.say(msg.StateOK, detail)
 }

@@ -19,9 +19,9 @@ func TestHostile(t *testing.T) {
 		holds        string
 	}{
 		{"many elements", `for (let i = 0; i < 30000; i++) document.body.append(document.createElement('i'))`, snapshot.Options{}, `button "Last"`},
-		{"many buttons", `for (let i = 0; i < 30000; i++) document.body.append(document.createElement('button'))`, snapshot.Options{Interactive: true}, "# cut at"},
+		{"many buttons", `for (let i = 0; i < 30000; i++) document.body.append(document.createElement('button'))`, snapshot.Options{Interactive: true}, "\n# there is more"},
 		{"deep", `let at = document.body; for (let i = 0; i < 1000; i++) { const d = document.createElement('div'); at.append(d); at = d } at.append('down here')`, snapshot.Options{}, "down here"},
-		{"deep lists", `let at = document.body; for (let i = 0; i < 1000; i++) { const d = document.createElement('ul'); at.append(d); at = d } at.append('down here')`, snapshot.Options{}, "# cut at"},
+		{"deep lists", `let at = document.body; for (let i = 0; i < 1000; i++) { const d = document.createElement('ul'); at.append(d); at = d } at.append('down here')`, snapshot.Options{}, "\n# there is more"},
 		{"deep in a button", `const b = document.createElement('button'); document.body.prepend(b); let at = b; for (let i = 0; i < 3000; i++) { const d = document.createElement('span'); at.append(d); at = d } at.append('down here')`, snapshot.Options{Interactive: true}, "button"},
 		{"a long text", `const p = document.createElement('p'); document.body.prepend(p); p.append('word '.repeat(1e6))`, snapshot.Options{}, "word word"},
 		{"a long name", `const b = document.createElement('button'); document.body.prepend(b); b.ariaLabel = 'word '.repeat(2e6)`, snapshot.Options{}, "word word"},

@@ -28,7 +28,8 @@ line 2</textarea>
 <div onclick="1">click <span>me</span></div><div style="cursor:pointer">hand</div><div tabindex=0>stop</div><div>a</div><div>b</div>
 <table><tr><th>Fruit</th></tr><tr><td>apple</td><td><button>Eat</button></td></tr></table>
 <img alt="logo" src="data:,"><div style="display:none">unseen</div><div aria-hidden=true>unheard</div>
-<div style="visibility:hidden">gone <i style="visibility:visible">kept</i></div>`
+<div style="visibility:hidden">gone <i style="visibility:visible">kept</i></div>
+<details>unopened<summary>Open</summary><p>folded</p></details><button><svg width=9 height=9><path d="M0 0h5v5z"/></svg></button><canvas></canvas>`
 
 func TestTake(t *testing.T) {
 	page := browsertest.Page(t, shop)
@@ -72,7 +73,11 @@ func TestTake(t *testing.T) {
     - cell "Eat" [ref=e32]:
       - button "Eat" [ref=e33]
 - img "logo" [ref=e34]
-- text [ref=e35]: kept`)
+- text [ref=e35]: kept
+- group [ref=e36]:
+  - button "Open" [ref=e37]
+- button [ref=e38]
+- canvas [ref=e39]`)
 
 	interactive := take(t, page, snapshot.Options{Interactive: true})
 	is(t, interactive, `
@@ -90,8 +95,10 @@ func TestTake(t *testing.T) {
 - generic "click me" [ref=e22]
 - generic "hand" [ref=e23] [cursor=pointer]
 - generic "stop" [ref=e24]
-- button "Eat" [ref=e33]`)
-	if interactive.Stats.Refs != 15 || interactive.Stats.Interactive != 15 || interactive.Stats.Lines != 15 || len(interactive.Refs) != 15 {
+- button "Eat" [ref=e33]
+- button "Open" [ref=e37]
+- button [ref=e38]`)
+	if interactive.Stats.Refs != 17 || interactive.Stats.Interactive != 17 || interactive.Stats.Lines != 17 || len(interactive.Refs) != 17 {
 		t.Errorf("%+v", interactive.Stats)
 	}
 	if got := interactive.Refs["e12"]; got != (api.SnapshotRef{Role: "button", Name: "Buy now"}) {
@@ -110,7 +117,7 @@ func TestTake(t *testing.T) {
 - table [ref=e27]:
   - row [ref=e28]:
     - columnheader "Fruit" [ref=e29]
-# cut at 90 characters: ask for more maxChars, or for less with interactive, depth or selector`)
+# there is more: ask for more maxChars, or for less with interactive, depth or selector`)
 }
 
 func TestNothing(t *testing.T) {

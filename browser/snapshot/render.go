@@ -1,7 +1,6 @@
 package snapshot
 
 import (
-	"fmt"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -23,7 +22,7 @@ type renderer struct {
 	out   strings.Builder
 	room  int  // characters
 	full  bool // something had no room
-	nth   bool // to say [nth=1] of a second node with the same role and name
+	nth   bool // to say [nth=1] of a second node to operate with the same role and name
 	same  map[kind]int
 	refs  map[string]api.SnapshotRef
 	stats api.SnapshotStats
@@ -33,8 +32,8 @@ type renderer struct {
 // kind is what nodes are told apart by, without refs.
 type kind struct{ role, name string }
 
-// render writes the nodes in at most most characters, and behind those a
-// comment when it had to stop. nth numbers nodes with the same role and name.
+// render writes the nodes in at most most characters. nth numbers what is there
+// to be operated and has the same role and name as another.
 func render(nodes []Node, most int, nth bool) Text {
 	r := renderer{room: most, nth: nth, same: map[kind]int{}, refs: map[string]api.SnapshotRef{}}
 	for i := 0; i < len(nodes) && !r.full; i++ {
@@ -45,9 +44,6 @@ func render(nodes []Node, most int, nth bool) Text {
 			about.Nth = nil
 			r.refs[ref] = about
 		}
-	}
-	if r.full {
-		fmt.Fprintf(&r.out, "# cut at %d characters: ask for more maxChars, or for less with interactive, depth or selector\n", most)
 	}
 	r.stats.Refs = len(r.refs)
 	r.stats.Interactive = len(r.acts)
@@ -92,7 +88,7 @@ func (r *renderer) key(n *Node) string {
 	}
 	if n.N != 0 {
 		b.WriteString(" [ref=" + n.ref() + "]")
-		if seen := r.same[kind{n.Role, n.Name}]; r.nth && seen > 0 {
+		if seen := r.same[kind{n.Role, n.Name}]; r.nth && n.Act && seen > 0 {
 			b.WriteString(" [nth=" + strconv.Itoa(seen) + "]")
 		}
 	}

@@ -60,8 +60,21 @@ func Take(ctx context.Context, t *tab.Tab, o Options) (Text, error) {
 		nodes = compact(nodes)
 	}
 	text := render(nodes, o.MaxChars, o.isRole())
-	text.note(&o, p.more, len(nodes) == 0)
+	text.Truncated = text.Truncated || p.more
+	text.note(len(nodes) == 0, o.Interactive)
 	return text, nil
+}
+
+// note tells in the text what is not on the page, or not in the text.
+func (t *Text) note(empty, interactive bool) {
+	switch {
+	case t.Truncated:
+		t.Snapshot += "\n# there is more: ask for more maxChars, or for less with interactive, depth or selector"
+	case empty && interactive:
+		t.Snapshot = "# nothing here can be operated"
+	case empty:
+		t.Snapshot = "# the page is empty"
+	}
 }
 
 // rootFrame is the frame that a CSS selector or a ref of its element names.
@@ -191,15 +204,4 @@ func (p *page) joinInner(f *tab.Frame, depth, frames int) {
 		return
 	}
 	p.join(f, depth, frames)
-}
-
-// note says in the text what a reader of it must know.
-func (t *Text) note(o *Options, more, empty bool) {
-	switch {
-	case empty && o.Interactive:
-		t.Snapshot = "# nothing here can be operated"
-	case empty:
-		t.Snapshot = "# the page is empty"
-	}
-	t.Truncated = t.Truncated || more
 }

@@ -27,12 +27,12 @@ type chooser struct {
 	armed *armedChooser
 }
 
-// armedChooser waits for a file chooser. Its channels hold one.
+// armedChooser waits for a file chooser.
 type armedChooser struct {
-	paths    []string
-	opened   chan openedChooser
-	replaced chan struct{} // closed
-	done     chan error
+	paths  []string
+	opened chan openedChooser // holds one
+	off    chan struct{}      // closed when another is armed, or none any longer
+	done   chan error         // holds one
 }
 
 type openedChooser struct {
@@ -56,16 +56,14 @@ func (t *Tab) ArmChooser(ctx context.Context, paths []string, within time.Durati
 		return nil, err
 	}
 	armed := &armedChooser{paths, make(chan openedChooser, 1), make(chan struct{}), make(chan error, 1)}
-	if before := t.chooser.swap(armed); before != nil {
-		close(before.replaced)
-	}
+	t.chooser.arm(armed)
 	if err := t.switchChooser(ctx); err != nil {
-		t.chooser.disarm(armed)
+		t.chooser.drop(armed)
 		return nil, err
 	}
 	t.later(func(ctx context.Context) {
 		armed.done <- t.awaitChooser(ctx, armed, within)
-		t.chooser.disarm(armed)
+		t.chooser.drop(armed)
 		if err := t.switchChooser(ctx); err != nil && ctx.Err() == nil {
 			t.cfg.Log.Debug("file chooser", "tab", t.id, "err", err)
 		}
@@ -73,14 +71,17 @@ func (t *Tab) ArmChooser(ctx context.Context, paths []string, within time.Durati
 	return armed.done, nil
 }
 
+// DisarmChooser leaves the next file chooser to the browser.
+func (t *Tab) DisarmChooser() { t.chooser.arm(nil) }
+
 func (t *Tab) awaitChooser(ctx context.Context, armed *armedChooser, within time.Duration) error {
 	timer := time.NewTimer(within)
 	defer timer.Stop()
 	select {
 	case opened := <-armed.opened:
 		return opened.choose(ctx, armed.paths)
-	case <-armed.replaced:
-		return api.Errorf(http.StatusConflict, "a later call gives the file chooser other files")
+	case <-armed.off:
+		return api.Errorf(http.StatusConflict, "a later call took over the file chooser")
 	case <-timer.C:
 		return fmt.Errorf("the page opened no file chooser within %s", within)
 	case <-ctx.Done():
@@ -117,7 +118,14 @@ func (c *chooser) swap(armed *armedChooser) (before *armedChooser) {
 	return before
 }
 
-func (c *chooser) disarm(armed *armedChooser) {
+// arm puts armed in the place of what was.
+func (c *chooser) arm(armed *armedChooser) {
+	if before := c.swap(armed); before != nil {
+		close(before.off)
+	}
+}
+
+func (c *chooser) drop(armed *armedChooser) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.armed == armed {

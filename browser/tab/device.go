@@ -5,8 +5,12 @@ import (
 	"fmt"
 	"strings"
 
+	cdpbrowser "github.com/chromedp/cdproto/browser"
+	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp/device"
+
+	"clawdbot/browser/devtools"
 )
 
 // agent is what the browser says of itself and its user; "" is the truth.
@@ -73,7 +77,24 @@ func (t *Tab) SetDevice(ctx context.Context, name string) error {
 	if err := t.override(ctx, override{"touch", touch, d.Touch}); err != nil {
 		return err
 	}
-	return t.setAgent(ctx, func(a *agent) { a.userAgent = d.UserAgent })
+	version, err := devtools.Call(ctx, t.conn.Root(), cdpbrowser.GetVersion, cdp.Empty{})
+	if err != nil {
+		return err
+	}
+	return t.setAgent(ctx, func(a *agent) { a.userAgent = renewed(d.UserAgent, version.Product) })
+}
+
+// renewed is the user agent with the product's version of Chrome, as Chrome
+// tells it to sites: the list of devices is older, and sites turn old ones away.
+func renewed(userAgent, product string) string {
+	before, after, isChrome := strings.Cut(userAgent, "Chrome/")
+	_, version, known := strings.Cut(product, "/")
+	if !isChrome || !known {
+		return userAgent
+	}
+	_, after, _ = strings.Cut(after, " ")
+	major, _, _ := strings.Cut(version, ".")
+	return before + "Chrome/" + major + ".0.0.0 " + after
 }
 
 func deviceNamed(name string) (device.Info, bool) {

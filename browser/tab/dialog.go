@@ -18,7 +18,7 @@ import (
 // A script that opens manyDialogs within manyTime, none of them armed for, is
 // ended: nothing else of its page would ever run.
 const (
-	manyDialogs = 100
+	manyDialogs = 20
 	manyTime    = 10 * time.Second
 )
 

@@ -125,6 +125,7 @@ func (d *Downloads) progress(e cdpbrowser.EventDownloadProgress) {
 		defer close(one.finished)
 		if e.State == cdpbrowser.DownloadProgressStateCanceled {
 			one.err = d.canceled(one)
+			_ = os.Remove(filepath.Join(d.dir, e.GUID+".crdownload")) // there when Chromium would go on later
 			return
 		}
 		one.Path, one.err = d.name(e.GUID, one.SuggestedFilename)
@@ -158,7 +159,10 @@ func (d *Downloads) name(guid, suggested string) (path string, err error) {
 	if err != nil {
 		return "", err
 	}
-	return path, os.Rename(from, path)
+	if err := os.Rename(from, path); err != nil {
+		return "", errors.Join(err, os.Remove(path))
+	}
+	return path, nil
 }
 
 // Download waits for the next download of the tab, which act starts if there is

@@ -244,6 +244,9 @@ func TestDevice(t *testing.T) {
 	if got := evaluate[string](t, s.Main(), `[screen.width, screen.height, screen.orientation.type].join()`); got != "851,393,landscape-primary" {
 		t.Errorf("the page's size is %s", got)
 	}
+	if got := evaluate[string](t, s.Main(), "navigator.userAgent"); !strings.Contains(got, "Pixel 5") || !strings.Contains(got, ".0.0.0 Mobile") || strings.Contains(got, "Chrome/99") {
+		t.Errorf("the page's user agent is %s", got)
+	}
 	must(t, s.Resize(t.Context(), 700, 500))
 	if got := evaluate[string](t, s.Main(), size); !strings.HasPrefix(got, "700,500,") {
 		t.Errorf("the page's size is %s", got)

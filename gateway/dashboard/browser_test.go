@@ -17,6 +17,8 @@ func TestLivePicture(t *testing.T) {
 	const shown = `document.querySelector("img.picture")?.naturalWidth === 640`
 	b.until(shown)
 	b.sees("640 × 400")
+	b.click("Take one")
+	b.sees(`button "Go"`, "Again")
 	for _, step := range []struct {
 		frame msg.BrowserFrame
 		sees  string

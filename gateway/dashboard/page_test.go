@@ -25,7 +25,7 @@ var pages = []struct {
 	{"#/bus", []string{"clawdbot.main.health.beat", "a second"}},
 	{"#/chat", []string{"The disk", "agent:main:main", "Nothing was said"}},
 	{"#/nodes", []string{"Kitchen", "camera.snap", "1 waiting", "No device is paired"}},
-	{"#/browser", []string{"clawd", "1 tab", "Example", "button \"Go\"", "Live picture"}},
+	{"#/browser", []string{"clawd", "1 tab", "Example", "Live picture", "Snapshot"}},
 	{"#/config", []string{"/p/clawdbot.json", "valid", "gateway.port", "Base port; the other listeners"}},
 	{"#/config/generations", []string{"the bridge did not start", "probation", "Roll back"}},
 	{"#/logs", []string{"/p/logs/gateway.log", "the disk is nearly full"}},

@@ -76,8 +76,6 @@ function Tabs({ profile }) {
     ${current && html`<${Live} key=${`live ${current.targetId}`} profile=${profile} tab=${current} /><${Snapshot} key=${`snapshot ${current.targetId}`} profile=${profile} tab=${current} />`}`;
 }
 
-const notServed = (error) => error?.details?.status === 404;
-
 // useSeen says whether somebody may be looking at this page.
 function useSeen() {
   const [seen, setSeen] = useState(!document.hidden);
@@ -146,10 +144,13 @@ function Live({ profile, tab }) {
 const tree = ({ nodes, truncated }) =>
   nodes.map((n) => `${'  '.repeat(n.depth)}${n.role}${n.name ? ` "${n.name}"` : ''}${n.value ? `: ${n.value}` : ''}`).join('\n') + (truncated ? '\n…' : '');
 
+// Snapshot is taken only when asked for: it makes the tab the one used last, which
+// is where the agent goes on.
 function Snapshot({ profile, tab }) {
-  const shot = useCall('browser.request', { method: 'GET', path: '/snapshot', query: { profile, targetId: tab.targetId, format: 'aria' } });
-  if (notServed(shot.error)) return null;
-  return html`<${Section} title="Snapshot" tools=${html`<${Button} quiet onClick=${shot.reload}>Again<//>`}>
-    <${Answer} of=${shot}>${(s) => html`<pre tabindex="0">${tree(s)}</pre>`}<//>
+  const wire = useWire();
+  const take = useAction(() => wire.request('browser.request', { method: 'GET', path: '/snapshot', query: { profile, targetId: tab.targetId, format: 'aria' } }));
+  return html`<${Section} title="Snapshot" tools=${html`<${Button} quiet action=${take}>${take.done ? 'Again' : 'Take one'}<//>`}>
+    <${Failed} error=${take.error} />
+    ${take.done ? html`<pre tabindex="0">${tree(take.done)}</pre>` : html`<${Empty}>${take.busy ? 'Asking the gateway …' : 'The page as a tree of what it says and offers.'}<//>`}
   <//>`;
 }

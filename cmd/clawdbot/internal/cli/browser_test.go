@@ -54,10 +54,10 @@ func TestBrowser(t *testing.T) {
 	on("focus", tab.TargetID[:8]).wants(0, "is in front", "")
 	on("close", tab.TargetID).wants(0, "closed", "")
 	on("close", tab.TargetID).wants(1, "", "tab not found")
-	on("profiles").wants(0, "clawd  running", "")
+	on("profiles").wants(0, "clawd   running", "")
 	on("open", "no address").wants(2, "", "is no absolute address")
 	on("open", "file:///etc/passwd").wants(2, "", "cannot be opened: only http, https, data and about:blank can, unless \"file:\" is in browser.allow")
-	on("tabs", "--browser-profile", "nope").wants(1, "", `no browser profile "nope"; there is clawd`)
+	on("tabs", "--browser-profile", "nope").wants(1, "", `no browser profile "nope"; there is chrome, clawd`)
 	on("stop").wants(0, "main: browser profile clawd stopped.", "")
 }
 

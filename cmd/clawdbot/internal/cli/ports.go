@@ -83,15 +83,15 @@ func (a *app) printPorts(list portsList) {
 	pen := a.pen(a.Out)
 	var t table
 	if len(list.Profiles) > 0 {
-		t.row(heads(pen, "PROFILE", "GATEWAY", "BRIDGE", "BROWSER", "CANVAS", "BUS", "LINK", "CDP")...)
+		t.row(heads(pen, "PROFILE", "GATEWAY", "BRIDGE", "BROWSER", "RELAY", "CANVAS", "BUS", "LINK", "CDP")...)
 	}
 	for _, r := range list.Profiles {
 		if r.Ports.Gateway == 0 {
-			t.row(r.Profile, "-", "-", "-", "-", "-", "-", "-")
+			t.row(r.Profile, "-", "-", "-", "-", "-", "-", "-", "-")
 			continue
 		}
 		cells := []string{pen.bold(r.Profile)}
-		for _, port := range []int{r.Ports.Gateway, r.Ports.Bridge, r.Ports.Browser, r.Ports.Canvas, r.Ports.Bus, r.Ports.Link} {
+		for _, port := range []int{r.Ports.Gateway, r.Ports.Bridge, r.Ports.Browser, r.Ports.Relay, r.Ports.Canvas, r.Ports.Bus, r.Ports.Link} {
 			cell := strconv.Itoa(port)
 			if r.Running {
 				cell = pen.good(cell)

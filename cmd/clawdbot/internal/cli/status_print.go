@@ -143,7 +143,7 @@ func portLines(url string, set ports.Ports) [][2]string {
 	}
 	lines := [][2]string{
 		{"gateway", url},
-		{"ports", fmt.Sprintf("bridge %d, browser %d, canvas %d", set.Bridge, set.Browser, set.Canvas)},
+		{"ports", fmt.Sprintf("bridge %d, browser %d, relay %d, canvas %d", set.Bridge, set.Browser, set.Relay, set.Canvas)},
 		{"", fmt.Sprintf("bus %d, link %d, cdp %d-%d", set.Bus, set.Link, set.CDP.From, set.CDP.To)},
 	}
 	for _, off := range []struct {

@@ -30,7 +30,7 @@ func TestStatusShape(t *testing.T) {
 		for path, want := range map[string]string{
 			"":         "components config configPath gateway incidents maintenance peers ports profile safeMode service stateDir version workspace",
 			"gateway":  "pid reachable uptimeMs url verdict",
-			"ports":    "bridge browser bus canvas cdp gateway link",
+			"ports":    "bridge browser bus canvas cdp gateway link relay",
 			"service":  "active installed manager unit",
 			"config":   "generation source verdict warnings",
 			"incident": "last open",
