@@ -4,6 +4,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"os"
 	"strings"
 	"testing"
@@ -91,6 +92,36 @@ func TestPolicy(t *testing.T) {
 			t.Errorf("page %q: %v", address, err)
 		}
 	}
+}
+
+func FuzzPolicy(f *testing.F) {
+	for _, seed := range []string{"http://127.0.0.1:18789/", "https://[::1]:18789", "file:///x", "about:blank", "data:,x", "http://x\\@127.0.0.1:18789", "JavaScript:1", "http://a b"} {
+		f.Add(seed)
+	}
+	strict := &policy{own: ports.Ports{Gateway: 18789}}
+	f.Fuzz(func(t *testing.T, address string) {
+		if err := strict.check(t.Context(), address); err != nil {
+			if api.StatusOf(err) != http.StatusBadRequest {
+				t.Errorf("%q: %v is no 400", address, err)
+			}
+			return
+		}
+		u, err := url.Parse(address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		switch u.Scheme {
+		case "data":
+		case "http", "https":
+			if addr, err := netip.ParseAddr(u.Hostname()); err == nil && addr.Unmap().IsLoopback() && u.Port() == "18789" {
+				t.Errorf("%q leads to the gateway", address)
+			}
+		default:
+			if address != blank {
+				t.Errorf("%q passes", address)
+			}
+		}
+	})
 }
 
 // ownAddress is one of the host's own that is not loopback, or loopback without one.

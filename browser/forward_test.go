@@ -66,6 +66,29 @@ func TestForward(t *testing.T) {
 	}
 }
 
+func FuzzRemoteAnswer(f *testing.F) {
+	for _, seed := range []string{`{}`, `null`, `{"ok":true,"gatewayProfile":"far"}`, `{"error":"x"}`, `[`, `{"gatewayProfile":{}}`} {
+		f.Add(200, []byte(seed))
+		f.Add(404, []byte(seed))
+	}
+	r := &Remote{URL: &url.URL{Scheme: "http", Host: "far.example"}}
+	f.Fuzz(func(t *testing.T, status int, body []byte) {
+		out, err := r.read(status, body)
+		if err != nil {
+			if s := api.StatusOf(err); s < 400 || s == http.StatusUnauthorized {
+				t.Errorf("%d %q: %v with status %d", status, body, err, s)
+			}
+			return
+		}
+		out.AnsweredBy("main")
+		text, err := json.Marshal(out)
+		var said api.Answered
+		if err != nil || json.Unmarshal(text, &said) != nil || said.GatewayProfile != "main" {
+			t.Errorf("%d %q became %s, %v", status, body, text, err)
+		}
+	})
+}
+
 // TestForwardRefuses says what is wrong with what answers at the address.
 func TestForwardRefuses(t *testing.T) {
 	status, body, presented := 200, "", ""

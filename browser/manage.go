@@ -105,7 +105,7 @@ func (s *Server) resetProfile(_ context.Context, b *browser, _ args) (answer, er
 
 var (
 	errOthers  = errors.New("the browser is not started here, so its user data are not ours to move")
-	errDeleted = errors.New("it was deleted meanwhile")
+	errDeleted = api.Errorf(http.StatusNotFound, "it was deleted meanwhile")
 )
 
 // reset stops the browser and moves its user data into the trash.

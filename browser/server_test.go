@@ -1,6 +1,7 @@
 package browser
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -338,11 +339,11 @@ func TestRemote(t *testing.T) {
 		t.Fatal(err)
 	}
 	forward := &httputil.ReverseProxy{
-		Rewrite:  func(r *httputil.ProxyRequest) { r.SetURL(target) },
+		Rewrite:  func(r *httputil.ProxyRequest) { r.SetURL(target); r.Out.URL.RawQuery = "" },
 		ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug),
 	}
 	hosted := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if _, password, _ := r.BasicAuth(); password != "pass-word" {
+		if _, password, _ := r.BasicAuth(); password != "pass-word" && r.URL.Query().Get("token") != "query-word" {
 			http.Error(w, "who?", http.StatusUnauthorized)
 			return
 		}
@@ -351,20 +352,25 @@ func TestRemote(t *testing.T) {
 	defer hosted.Close()
 	address := strings.TrimPrefix(hosted.URL, "http://")
 	_, port, _ := net.SplitHostPort(address)
+	bare := owner.browsers.all()[0].now.Load().link.ws
+	var log bytes.Buffer
 	s := serve(t, func(c *Config) {
+		c.Log = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 		c.Settings.Profiles = map[string]config.BrowserProfile{
+			"token":  {CDPURL: "http://" + address + "?token=query-word"},
+			"socket": {CDPURL: "ws://" + address + bare.Path + "?token=query-word"},
 			"hosted": {CDPURL: "http://u:pass-word@" + address},
 			"wrong":  {CDPURL: "http://u:wrong-word@" + address},
-			"direct": {CDPURL: "ws" + strings.TrimPrefix(owner.browsers.all()[0].now.Load().link.ws.String(), "ws")},
+			"direct": {CDPURL: bare.String()},
 		}
 	})
-	for _, profile := range []string{"hosted", "direct"} {
+	for _, profile := range []string{"hosted", "direct", "token", "socket"} {
 		var st api.Status
 		s.ok(t, "GET", "/?profile="+profile, "", &st)
 		if !st.Running || !st.CDPHTTP || st.PID != nil || st.UserDataDir != nil || strings.Contains(st.CDPURL, "word") {
 			t.Errorf("%s: %+v", profile, st)
 		}
-		if profile == "hosted" && strconv.Itoa(st.CDPPort) != port {
+		if profile != "direct" && strconv.Itoa(st.CDPPort) != port {
 			t.Errorf("hosted: port %d, want %s", st.CDPPort, port)
 		}
 		var tabs api.Tabs
@@ -386,4 +392,7 @@ func TestRemote(t *testing.T) {
 	owner.ok(t, "POST", "/stop", "", nil)
 	s.refused(t, "POST", "/start?profile=direct", "", 500, "direct", "CDP at 127.0.0.1:")
 	s.refused(t, "POST", "/tabs/focus?profile=direct", `{"targetId":"A"}`, 409, "browser not running")
+	if s.shut(); strings.Contains(log.String(), "word") {
+		t.Errorf("a credential is in the log: %s", &log)
+	}
 }

@@ -36,7 +36,7 @@ func (s *Server) snapshot(ctx context.Context, t *tab.Tab, in api.SnapshotReques
 	if in.Format == "aria" {
 		return out, snapshotAria(ctx, t, &in, out)
 	}
-	if in.Mode == "efficient" {
+	if cmp.Or(in.Mode, s.cfg.Settings.SnapshotDefaults.Mode) == "efficient" {
 		in.Interactive, in.Compact = true, true
 		in.Depth, in.MaxChars = cmp.Or(in.Depth, efficientDepth), cmp.Or(in.MaxChars, efficientChars)
 	}
@@ -61,8 +61,8 @@ func checkSnapshot(in *api.SnapshotRequest) error {
 	switch {
 	case in.Format != "" && in.Format != "ai" && !aria:
 		return bad("format %q: it is ai or aria", in.Format)
-	case in.Mode != "" && in.Mode != "efficient":
-		return bad("mode %q: it is efficient, or left out", in.Mode)
+	case in.Mode != "" && in.Mode != "efficient" && in.Mode != "full":
+		return bad("mode %q: it is efficient or full", in.Mode)
 	case in.Refs != "" && in.Refs != "role" && in.Refs != "aria":
 		return bad("refs %q: it is role or aria", in.Refs)
 	case aria && in.Labels:

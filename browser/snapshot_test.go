@@ -13,7 +13,7 @@ import (
 
 func TestSnapshot(t *testing.T) {
 	needChromium(t)
-	s := serve(t, nil)
+	s := serve(t, func(c *Config) { c.Settings.SnapshotDefaults.Mode = "efficient" })
 	page := browsertest.Serve(t, map[string]string{
 		"/":   `<title>shop</title><main><h1>Apples</h1><ul><li><button>Buy</button><li><button>Buy</button></ul></main><iframe src="{other}/in"></iframe>`,
 		"/in": `<button>Pay</button>`,
@@ -29,7 +29,7 @@ func TestSnapshot(t *testing.T) {
 		}
 		return got
 	}
-	got := take("")
+	got := take("mode=full")
 	for _, line := range []string{`- main [ref=`, `  - heading "Apples" [level=1] [ref=`, `      - button "Buy" [ref=`, `  - button "Pay" [ref=f`} {
 		if !strings.Contains("\n"+got.Snapshot, "\n"+line) {
 			t.Errorf("no %q in:\n%s", line, got.Snapshot)
@@ -38,14 +38,14 @@ func TestSnapshot(t *testing.T) {
 	if got.Format != "ai" || got.Stats.Refs != len(got.Refs) || got.Stats.Interactive != 3 || got.Truncated || got.Nodes != nil {
 		t.Errorf("%+v", got)
 	}
-	got = take("mode=efficient&maxChars=60")
+	got = take("maxChars=60") // efficient by the config
 	if !got.Truncated || !strings.HasPrefix(got.Snapshot, `- button "Buy" [ref=`) || len(got.Refs) != 2 {
 		t.Errorf("efficient: %+v", got)
 	}
-	if got = take("interactive=true&frame=iframe"); !strings.HasPrefix(got.Snapshot, `- button "Pay" [ref=f`) {
+	if got = take("mode=full&interactive=true&frame=iframe"); !strings.HasPrefix(got.Snapshot, `- button "Pay" [ref=f`) {
 		t.Errorf("in the frame: %+v", got)
 	}
-	got = take("labels=1&interactive=1")
+	got = take("mode=full&labels=1&interactive=1")
 	picture, err := os.ReadFile(got.ImagePath)
 	if err != nil || !got.Labels || *got.LabelsCount != 3 || *got.LabelsSkipped != 0 || got.ImageType != "png" {
 		t.Errorf("labels: %+v, %v", got, err)

@@ -67,7 +67,7 @@ func onAnyTab[In any](f func(context.Context, *tab.Tab, In) (answer, error)) fun
 		}
 		out, err := f(ctx, t, in)
 		if err != nil {
-			return nil, explain(ctx, err)
+			return nil, explain(err)
 		}
 		if on, ok := out.(interface{ DidOnTab(targetID string) }); ok {
 			on.DidOnTab(string(t.ID()))
@@ -77,7 +77,7 @@ func onAnyTab[In any](f func(context.Context, *tab.Tab, In) (answer, error)) fun
 }
 
 // explain gives the errors of a connection and of a deadline their status.
-func explain(ctx context.Context, err error) error {
+func explain(err error) error {
 	switch {
 	case errors.Is(err, devtools.ErrDetached):
 		return api.Errorf(http.StatusNotFound, "tab not found: %w", err)
@@ -85,7 +85,7 @@ func explain(ctx context.Context, err error) error {
 		return api.Errorf(http.StatusConflict, "browser not running: %w", err)
 	case errors.Is(err, devtools.ErrCrashed):
 		return api.Errorf(http.StatusConflict, "%w", err)
-	case err == context.DeadlineExceeded && ctx.Err() == nil:
+	case errors.Is(err, context.DeadlineExceeded):
 		return errors.New("the page does not answer in time: its script may be busy")
 	}
 	return err
@@ -116,7 +116,7 @@ func (b *browser) look(ctx context.Context, id string) (*link, *tab.Tab, error) 
 	defer cancel()
 	t, err := l.attach(ctx, full)
 	if err != nil {
-		return nil, nil, explain(ctx, err)
+		return nil, nil, explain(err)
 	}
 	return l, t, nil
 }
@@ -135,7 +135,7 @@ func (l *link) choose(ctx context.Context, id string) (string, error) {
 	}
 	pages, err := l.pages(ctx)
 	if err != nil {
-		return "", explain(ctx, err)
+		return "", explain(err)
 	}
 	if id != "" {
 		return resolve(pages, id)

@@ -15,7 +15,7 @@ func TestDragPointer(t *testing.T) {
 		addEventListener('mousedown', (e) => seen.push('down ' + e.target.id));
 		addEventListener('mousemove', (e) => { if (e.buttons === 1) seen.push('move') });
 		addEventListener('mouseup', (e) => seen.push('up ' + e.target.id));</script>`)
-	if err := action.Drag(within(t, 5*time.Second), page, ref(t, page, "#a"), ref(t, page, "#b")); err != nil {
+	if err := action.Drag(within(t, 20*time.Second), page, ref(t, page, "#a"), ref(t, page, "#b")); err != nil {
 		t.Fatal(err)
 	}
 	if got := value(t, page.Main(), `seen.filter((s) => s !== 'move').join() + seen.includes('move')`); got != `"down a,up btrue"` {
@@ -30,13 +30,13 @@ func TestDragNative(t *testing.T) {
 		a.addEventListener('dragstart', (e) => e.dataTransfer.setData('text/plain', 'card 7'));
 		b.addEventListener('dragover', (e) => e.preventDefault());
 		b.addEventListener('drop', (e) => { e.preventDefault(); b.textContent = e.dataTransfer.getData('text/plain') });</script><button id=c>Next</button>`)
-	if err := action.Drag(within(t, 5*time.Second), page, ref(t, page, "#a"), ref(t, page, "#b")); err != nil {
+	if err := action.Drag(within(t, 20*time.Second), page, ref(t, page, "#a"), ref(t, page, "#b")); err != nil {
 		t.Fatal(err)
 	}
 	if got := value(t, page.Main(), `b.textContent + ' ' + seen.join()`); got != `"card 7 dragstart,drop,dragend"` {
 		t.Errorf("%s", got)
 	}
-	if err := action.Click(within(t, 5*time.Second), page, ref(t, page, "#c"), action.ClickOptions{}); err != nil {
+	if err := action.Click(within(t, 20*time.Second), page, ref(t, page, "#c"), action.ClickOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	if got := value(t, page.Main(), `seen.at(-1)`); got != `"click"` {
@@ -55,7 +55,7 @@ func TestDragInFrame(t *testing.T) {
 	}))
 	inner := frame(t, page, "/inner")
 	for _, c := range []struct{ from, want string }{{"#m", `["up b"]`}, {"#a", `["up b","drop"]`}} {
-		if err := action.Drag(within(t, 8*time.Second), page, refIn(t, inner, c.from), refIn(t, inner, "#b")); err != nil {
+		if err := action.Drag(within(t, 20*time.Second), page, refIn(t, inner, c.from), refIn(t, inner, "#b")); err != nil {
 			t.Fatal(err)
 		}
 		holds(t, inner, "JSON.stringify(seen) === '"+c.want+"'")

@@ -30,7 +30,7 @@ func TestType(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			page := browsertest.Page(t, `<script>const seen = []; for (const k of ['input', 'change']) addEventListener(k, (e) => seen.push(k), true)</script>`+c.html)
-			if err := action.Type(within(t, 5*time.Second), page, ref(t, page, "#e"), c.text, action.TypeOptions{}); err != nil {
+			if err := action.Type(within(t, 20*time.Second), page, ref(t, page, "#e"), c.text, action.TypeOptions{}); err != nil {
 				t.Fatal(err)
 			}
 			if got := value(t, page.Main(), `document.querySelector('input, textarea').value`); got != `"`+c.want+`"` {
@@ -46,13 +46,13 @@ func TestType(t *testing.T) {
 func TestTypeIntoEditableContent(t *testing.T) {
 	page := browsertest.Page(t, `<div id=e contenteditable>old <b>text</b></div>`)
 	e := ref(t, page, "#e")
-	if err := action.Type(within(t, 5*time.Second), page, e, "new", action.TypeOptions{}); err != nil {
+	if err := action.Type(within(t, 20*time.Second), page, e, "new", action.TypeOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	if got := value(t, page.Main(), `document.getElementById('e').innerText`); got != `"new"` {
 		t.Errorf("%s", got)
 	}
-	if err := action.Type(within(t, 5*time.Second), page, e, "", action.TypeOptions{}); err != nil {
+	if err := action.Type(within(t, 20*time.Second), page, e, "", action.TypeOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	if got := value(t, page.Main(), `document.getElementById('e').innerText.trim()`); got != `""` {
@@ -68,7 +68,7 @@ func TestTypeSlowlyAndSubmit(t *testing.T) {
 	})
 	page := browsertest.Tab(t, base)
 	start := time.Now()
-	if err := action.Type(within(t, 5*time.Second), page, ref(t, page, "#q"), "bCž", action.TypeOptions{Slowly: true}); err != nil {
+	if err := action.Type(within(t, 20*time.Second), page, ref(t, page, "#q"), "bCž", action.TypeOptions{Slowly: true}); err != nil {
 		t.Fatal(err)
 	}
 	if took := time.Since(start); took < 150*time.Millisecond {
@@ -77,7 +77,7 @@ func TestTypeSlowlyAndSubmit(t *testing.T) {
 	if got := value(t, page.Main(), `document.getElementById('q').value + keys`); got != `"abCžb,C"` {
 		t.Errorf("%s", got)
 	}
-	if err := action.Type(within(t, 5*time.Second), page, ref(t, page, "#q"), "cats", action.TypeOptions{Submit: true}); err != nil {
+	if err := action.Type(within(t, 20*time.Second), page, ref(t, page, "#q"), "cats", action.TypeOptions{Submit: true}); err != nil {
 		t.Fatal(err)
 	}
 	if page.URL() != base+"found?q=cats" {
@@ -117,7 +117,7 @@ func TestTypeRefused(t *testing.T) {
 func TestSelect(t *testing.T) {
 	const options = `<option value=a>Alpha</option><option value=b>Beta  two</option><option value=c disabled>Gamma</option>`
 	page := browsertest.Page(t, `<select id=one onchange="window.changed=this.value">`+options+`</select><select id=many multiple>`+options+`</select><p id=p>no</p>`)
-	ctx := within(t, 8*time.Second)
+	ctx := within(t, 20*time.Second)
 	one, many := ref(t, page, "#one"), ref(t, page, "#many")
 	for _, c := range []struct{ given, want string }{{"b", "b"}, {"Alpha", "a"}, {"Beta two", "b"}} {
 		if err := action.Select(ctx, page, one, []string{c.given}); err != nil {
@@ -148,7 +148,7 @@ func TestCheck(t *testing.T) {
 	page := browsertest.Page(t, `<input id=c type=checkbox><input id=r1 type=radio name=r><input id=r2 type=radio name=r>
 		<div id=s role=switch aria-checked=false onclick="this.setAttribute('aria-checked', this.getAttribute('aria-checked') !== 'true')">S</div>
 		<input id=no type=checkbox onclick="event.preventDefault()"><p id=p>no</p>`)
-	ctx := within(t, 8*time.Second)
+	ctx := within(t, 20*time.Second)
 	checked := func(id string) string {
 		return value(t, page.Main(), `(e => e.checked ?? e.getAttribute('aria-checked') === 'true')(document.getElementById('`+id+`'))`)
 	}
@@ -178,7 +178,7 @@ func TestCheck(t *testing.T) {
 func TestFill(t *testing.T) {
 	page := browsertest.Page(t, `<input id=n><input id=a type=number><input id=c type=checkbox><input id=r type=radio><input id=d type=date>`)
 	field := func(id string, v any) action.Field { return action.Field{Ref: ref(t, page, "#"+id), Value: v} }
-	ctx := within(t, 8*time.Second)
+	ctx := within(t, 20*time.Second)
 	err := action.Fill(ctx, page, []action.Field{field("n", "Ada"), field("a", 36.5), field("c", true), field("r", true), field("d", "1815-12-10")})
 	if err != nil {
 		t.Fatal(err)

@@ -31,7 +31,7 @@ func TestEvaluate(t *testing.T) {
 		"// comment\n 5 // and another":                       "5",
 		"'\\u2028 </script> ` ${1}'":                          `"` + "\u2028" + ` </script> ` + "` ${1}" + `"`,
 	} {
-		got, err := action.Evaluate(within(t, 5*time.Second), page, source, nil)
+		got, err := action.Evaluate(within(t, 20*time.Second), page, source, nil)
 		if err != nil {
 			t.Errorf("%s: %v", source, err)
 		} else if string(got) != want {
@@ -43,19 +43,19 @@ func TestEvaluate(t *testing.T) {
 		{"element.id", `"p"`},
 		{"el => { el.remove(); return el.isConnected }", "false"},
 	} {
-		got, err := action.Evaluate(within(t, 5*time.Second), page, c.source, &p)
+		got, err := action.Evaluate(within(t, 20*time.Second), page, c.source, &p)
 		if err != nil || string(got) != c.want {
 			t.Errorf("%s: %s, not %s, %v", c.source, got, c.want, err)
 		}
 	}
-	_, err := action.Evaluate(within(t, 5*time.Second), page, "el => 1", &p)
+	_, err := action.Evaluate(within(t, 20*time.Second), page, "el => 1", &p)
 	refused(t, err, http.StatusConflict, "take a new snapshot")
 }
 
 func TestEvaluateInFrame(t *testing.T) {
 	page := browsertest.Tab(t, browsertest.Serve(t, map[string]string{"/": `<iframe src="{other}/inner"></iframe>`, "/inner": `<p id=p>inner</p>`}))
 	p := refIn(t, frame(t, page, "/inner"), "#p")
-	got, err := action.Evaluate(within(t, 5*time.Second), page, "el => el.textContent + location.pathname", &p)
+	got, err := action.Evaluate(within(t, 20*time.Second), page, "el => el.textContent + location.pathname", &p)
 	if err != nil || string(got) != `"inner/inner"` {
 		t.Errorf("%s, %v", got, err)
 	}
@@ -64,7 +64,7 @@ func TestEvaluateInFrame(t *testing.T) {
 // A page whose policy forbids eval can be asked all the same.
 func TestEvaluateUnderPolicy(t *testing.T) {
 	page := browsertest.Page(t, `<meta http-equiv="Content-Security-Policy" content="script-src 'none'; trusted-types; require-trusted-types-for 'script'"><p>text</p>`)
-	got, err := action.Evaluate(within(t, 5*time.Second), page, "() => document.querySelector('p').textContent", nil)
+	got, err := action.Evaluate(within(t, 20*time.Second), page, "() => document.querySelector('p').textContent", nil)
 	if err != nil || string(got) != `"text"` {
 		t.Errorf("%s, %v", got, err)
 	}
@@ -84,7 +84,7 @@ func TestEvaluateRefused(t *testing.T) {
 		"() => () => 1":                                 {"it is a function"},
 		"'x'.repeat(6e6)":                               {"longer than 5000000"},
 	} {
-		_, err := action.Evaluate(within(t, 5*time.Second), page, source, nil)
+		_, err := action.Evaluate(within(t, 20*time.Second), page, source, nil)
 		if err == nil {
 			t.Errorf("%s: no error", source)
 			continue

@@ -54,7 +54,7 @@ func TestScriptsWithoutEnd(t *testing.T) {
 			t.Errorf("after %s: %s, %v", source, got, err)
 		}
 	}
-	if err := action.Click(within(t, 5*time.Second), subject, ref(t, subject, "#b"), action.ClickOptions{}); err != nil {
+	if err := action.Click(within(t, 20*time.Second), subject, ref(t, subject, "#b"), action.ClickOptions{}); err != nil {
 		t.Error(err)
 	}
 }
@@ -118,7 +118,7 @@ func TestCrashedRenderer(t *testing.T) {
 	other := browsertest.Page(t, `<button id=ok>OK</button>`)
 	b := ref(t, subject, "#b")
 	waiting := make(chan error, 1)
-	go func() { waiting <- action.Wait(within(t, 8*time.Second), subject, action.Conditions{Text: "never"}) }()
+	go func() { waiting <- action.Wait(within(t, 20*time.Second), subject, action.Conditions{Text: "never"}) }()
 	_ = soon(t, 2*time.Second, func(ctx context.Context) error {
 		return devtools.Do(ctx, subject.Session(), page.Navigate, page.NavigateParams{URL: "chrome://crash"})
 	})
@@ -139,10 +139,10 @@ func TestCrashedRenderer(t *testing.T) {
 func TestBrowserKilledBetweenActions(t *testing.T) {
 	subject := browsertest.Page(t, `<button id=b>Go</button>`)
 	b := ref(t, subject, "#b")
-	if err := action.Click(within(t, 5*time.Second), subject, b, action.ClickOptions{}); err != nil {
+	if err := action.Click(within(t, 20*time.Second), subject, b, action.ClickOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	ctx := within(t, 5*time.Second)
+	ctx := within(t, 20*time.Second)
 	devtools.Post(ctx, subject.Session().Conn().Root(), browser.Crash, cdp.Empty{})
 	<-subject.Session().Conn().Lost()
 	start := time.Now()

@@ -39,7 +39,7 @@ func TestPress(t *testing.T) {
 	} {
 		t.Run(c.key, func(t *testing.T) {
 			page := browsertest.Page(t, keyed)
-			if err := action.Press(within(t, 5*time.Second), page, c.key, 0); err != nil {
+			if err := action.Press(within(t, 20*time.Second), page, c.key, 0); err != nil {
 				t.Fatal(err)
 			}
 			if got := value(t, page.Main(), "seen.join()"); got != `"`+c.want+`"` {
@@ -52,7 +52,7 @@ func TestPress(t *testing.T) {
 func TestPressEdits(t *testing.T) {
 	page := browsertest.Page(t, keyed)
 	for _, key := range []string{"Control+a", "b", "Shift+c", "ArrowLeft", "ž", "End", "Backspace", "d"} {
-		if err := action.Press(within(t, 5*time.Second), page, key, 0); err != nil {
+		if err := action.Press(within(t, 20*time.Second), page, key, 0); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -63,7 +63,7 @@ func TestPressEdits(t *testing.T) {
 
 func TestPressHolds(t *testing.T) {
 	page := browsertest.Page(t, `<script>let down, held; addEventListener('keydown', () => { down = performance.now() }); addEventListener('keyup', () => { held = performance.now() - down })</script>`)
-	if err := action.Press(within(t, 5*time.Second), page, "x", 120*time.Millisecond); err != nil {
+	if err := action.Press(within(t, 20*time.Second), page, "x", 120*time.Millisecond); err != nil {
 		t.Fatal(err)
 	}
 	if got := value(t, page.Main(), "held >= 100"); got != "true" {

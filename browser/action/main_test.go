@@ -92,7 +92,7 @@ func value(t *testing.T, f *tab.Frame, expression string) string {
 // other frames come when they come.
 func holds(t *testing.T, f *tab.Frame, expression string) {
 	t.Helper()
-	for ctx := within(t, 5*time.Second); ; {
+	for ctx := within(t, 20*time.Second); ; {
 		if value(t, f, expression) == "true" {
 			return
 		}

@@ -42,7 +42,7 @@ func TestWait(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			page := browsertest.Tab(t, base)
-			if err := action.Wait(within(t, 8*time.Second), page, c); err != nil {
+			if err := action.Wait(within(t, 20*time.Second), page, c); err != nil {
 				t.Fatal(err)
 			}
 		})
@@ -55,7 +55,7 @@ func TestWaitOverNavigation(t *testing.T) {
 		"/next": `<h1>Arrived</h1>`,
 	}))
 	for _, c := range []action.Conditions{{Text: "arrived"}, {Fn: "document.querySelector('h1') !== null"}} {
-		if err := action.Wait(within(t, 8*time.Second), page, c); err != nil {
+		if err := action.Wait(within(t, 20*time.Second), page, c); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -7,7 +7,7 @@ type SnapshotRequest struct {
 	Format      string `json:"format,omitempty"`      // ai or aria; "" means ai
 	Limit       int    `json:"limit,omitempty"`       // nodes of aria, at most 2000; 0 means 500
 	MaxChars    int    `json:"maxChars,omitempty"`    // of the text; 0 means 80000, or 10000 when efficient
-	Mode        string `json:"mode,omitempty"`        // efficient: interactive, compact and 6 deep
+	Mode        string `json:"mode,omitempty"`        // efficient (interactive, compact and 6 deep) or full; "" means browser.snapshotDefaults
 	Interactive bool   `json:"interactive,omitempty"` // a list of what can be operated, nothing else
 	Compact     bool   `json:"compact,omitempty"`     // without elements that only hold others
 	Depth       int    `json:"depth,omitempty"`       // of the deepest line, the first being 0; 0 means no limit

@@ -138,14 +138,19 @@
     setTimeout(done, 500);
   });
 
+  const animated = (el) =>
+    document.getAnimations().some((a) => a.playState === 'running' && a.effect?.target && contains(a.effect.target, el));
+
   // steady waits for the next frame; the element must be where it was, and must
-  // still get the event.
+  // still get the event. Between frames Chromium tells an animation's state as
+  // of the next one, so for that two frames are compared.
   const steady = async (el, at) => {
+    if (animated(el)) await frame();
     const [before] = rects(el);
     await frame();
     if (!el.isConnected) throw fail('detached', el, 'left the page');
     const [now] = rects(el);
-    const same = now && ['x', 'y', 'width', 'height'].every((side) => now[side] === before[side]);
+    const same = before && now && ['x', 'y', 'width', 'height'].every((side) => now[side] === before[side]);
     if (!same) throw fail('moving', el, 'is moving');
     const got = hit(at);
     if (!receives(el, got)) throw covered(el, got);

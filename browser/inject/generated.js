@@ -2,7 +2,7 @@
 // transforms. A computed style costs a microsecond, so first the rules are
 // read for whether there is anything of the sort.
 ((c) => {
-  const read = new WeakMap(); // style sheet → { rules, css }
+  const read = new WeakMap(); // style sheet → { count, last, css }
 
   const anything = { before: true, after: true, transforms: true, skips: true };
 
@@ -18,7 +18,7 @@
     css.skips ||= root.querySelector('[style*=content-visibility i], [hidden=until-found i]') !== null;
   };
 
-  // sheetDoes is kept until the number of the sheet's rules changes.
+  // sheetDoes is kept until the sheet's number of rules or last rule changes.
   const sheetDoes = (sheet) => {
     let rules;
     try {
@@ -26,28 +26,36 @@
     } catch {
       return anything; // of another origin
     }
+    const last = rules[rules.length - 1];
     const known = read.get(sheet);
-    if (known?.rules === rules.length) return known.css;
+    if (known?.count === rules.length && known.last === last) return known.css;
     const css = { before: false, after: false, transforms: false, skips: false };
-    readRules(rules, css);
-    read.set(sheet, { rules: rules.length, css });
+    readRules(rules, css, { left: mostRules });
+    read.set(sheet, { count: rules.length, last, css });
     return css;
   };
 
-  const readRules = (rules, css) => {
+  // To read more rules than these takes longer than what is saved by it.
+  const mostRules = 2000;
+
+  const readRules = (rules, css, budget) => {
     for (const rule of rules) {
+      if (budget.left-- <= 0) {
+        add(css, anything);
+        return;
+      }
       if (rule.styleSheet) add(css, sheetDoes(rule.styleSheet));
       if (rule.selectorText !== undefined) readRule(rule, css);
-      if (rule.cssRules?.length) readRules(rule.cssRules, css);
+      if (rule.cssRules?.length) readRules(rule.cssRules, css, budget);
     }
   };
 
   const readRule = ({ selectorText, style }, css) => {
-    if (style.textTransform) css.transforms = true;
-    if (style.contentVisibility) css.skips = true;
-    if (!style.content) return;
-    if (selectorText.includes(':before')) css.before = true;
-    if (selectorText.includes(':after')) css.after = true;
+    css.transforms ||= style.textTransform !== '';
+    css.skips ||= style.contentVisibility !== '';
+    if (css.before && css.after || style.content === '') return;
+    css.before ||= selectorText.includes(':before');
+    css.after ||= selectorText.includes(':after');
   };
 
   // A value of content: strings, quotes, and after a slash the text for

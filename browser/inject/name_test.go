@@ -1,6 +1,8 @@
 package inject_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -9,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/chromedp/cdproto/accessibility"
@@ -51,8 +54,9 @@ type fact struct {
 }
 
 // TestNames compares roles, names, descriptions and what is hidden with
-// Chromium's own accessibility tree, which is asked while the test runs, for
-// every element of every page in testdata/names. What stands in a closed shadow
+// Chromium's own accessibility tree (the table is that of Chromium 156), which
+// is asked while the test runs, for every element of every page in
+// testdata/names. What stands in a closed shadow
 // root is out of reach for a script, and so of the comparison.
 //
 // A file there holds cases: a line "=== title", the HTML of the body, and lines
@@ -205,10 +209,16 @@ func (c nameCase) survey(t *testing.T, page *tab.Tab) (ours []fact, chromiums []
 		t.Fatal(err)
 	}
 	chromiums = make([]*fact, len(ours))
+	errs := make([]error, len(ours))
+	var asked sync.WaitGroup
 	for _, p := range properties.Result {
 		if i, err := strconv.Atoi(p.Name); err == nil {
-			chromiums[i] = chromiumFact(t, page, p.Value.ObjectID, ours[i].Label)
+			asked.Go(func() { chromiums[i], errs[i] = chromiumFact(t.Context(), page, p.Value.ObjectID, ours[i].Label) })
 		}
+	}
+	asked.Wait()
+	if err := errors.Join(errs...); err != nil {
+		t.Fatalf("%s: %v", c.title, err)
 	}
 	return ours, chromiums
 }
@@ -244,35 +254,35 @@ func on(t testing.TB, page *tab.Tab, id runtime.RemoteObjectID, function string,
 
 // chromiumFact is nil for an element that the accessibility tree leaves out
 // though it is not hidden, such as a plain span.
-func chromiumFact(t *testing.T, page *tab.Tab, id runtime.RemoteObjectID, label string) *fact {
-	t.Helper()
+func chromiumFact(ctx context.Context, page *tab.Tab, id runtime.RemoteObjectID, label string) (*fact, error) {
 	no := false
-	tree, err := devtools.Call(t.Context(), page.Session(), accessibility.GetPartialAXTree,
+	tree, err := devtools.Call(ctx, page.Session(), accessibility.GetPartialAXTree,
 		accessibility.GetPartialAXTreeParams{ObjectID: id, FetchRelatives: &no})
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
 	n := tree.Nodes[0]
 	if !n.Ignored {
-		return &fact{Role: chromiumRole(t, n.Role, label), Name: text(t, n.Name), Description: text(t, n.Description)}
+		return &fact{Role: chromiumRole(n.Role, label), Name: text(n.Name), Description: text(n.Description)}, nil
 	}
 	hidden := slices.ContainsFunc(n.IgnoredReasons, func(p *accessibility.Property) bool {
 		switch p.Name {
 		case accessibility.PropertyNameAriaHiddenElement, accessibility.PropertyNameAriaHiddenSubtree,
 			accessibility.PropertyNameInertElement, accessibility.PropertyNameInertSubtree,
-			accessibility.PropertyNameNotRendered, accessibility.PropertyNameNotVisible:
+			accessibility.PropertyNameNotRendered, accessibility.PropertyNameNotVisible,
+			accessibility.PropertyNameActiveModalDialog, accessibility.PropertyNameActiveAriaModalDialog:
 			return true
 		}
 		return false
 	})
 	if !hidden {
-		return nil
+		return nil, nil
 	}
-	return &fact{Hidden: true}
+	return &fact{Hidden: true}, nil
 }
 
-func chromiumRole(t *testing.T, v *accessibility.Value, label string) string {
-	role := text(t, v)
+func chromiumRole(v *accessibility.Value, label string) string {
+	role := text(v)
 	tag, _, _ := strings.Cut(label, "#")
 	switch {
 	case role == "generic" || role == "none":
@@ -289,14 +299,13 @@ var space = regexp.MustCompile(`[ \t\n\r\f]+`)
 
 // text is a value with its white space as accname has it; Chromium leaves at
 // the ends of a name what the layout left there.
-func text(t *testing.T, v *accessibility.Value) string {
-	t.Helper()
+func text(v *accessibility.Value) string {
 	if v == nil || len(v.Value) == 0 {
 		return ""
 	}
 	var s string
-	if err := devtools.Decode(v.Value, &s); err != nil {
-		t.Fatal(err)
+	if devtools.Decode(v.Value, &s) != nil {
+		s = string(v.Value) // equal to nothing of ours
 	}
 	return strings.Trim(space.ReplaceAllString(s, " "), " ")
 }

@@ -127,7 +127,7 @@
     tr: (el) => inTable(el) ? 'row' : '',
   };
 
-  const nativeRole = (el) => fixed[el.localName] ?? native[el.localName]?.(el) ?? '';
+  const nativeRole = (el) => fixed[el.localName] ?? native[el.localName]?.(el) ?? (el.hasAttribute('popover') ? 'group' : '');
 
   // WAI-ARIA 1.2, 5.2.8: these are none of it outside of what requires them.
   const contexts = {

@@ -11,6 +11,8 @@
     lastFacts: null,
     roots: new Set(), // documents and shadow roots that were read
     marked: new Set(), // elements that are hidden with all below by aria-hidden or inert
+    modal: null, // the modal dialog that is open
+    around: new Set(), // what it stands in
     owners: new Map(), // element → the one that owns it by aria-owns
     labels: new Map(), // control → its labels
     css: { before: false, after: false, transforms: false, skips: false },
@@ -20,8 +22,8 @@
   c.naming = (fn) => {
     if (kept) return fn();
     kept = nothing();
-    learn(document);
     try {
+      learn(document);
       return fn();
     } finally {
       kept = null;
@@ -64,6 +66,7 @@
     kept.roots.add(root);
     c.readStyles(root, kept.css);
     for (const label of root.querySelectorAll('label')) addLabel(label);
+    for (const dialog of root.querySelectorAll('dialog:modal')) open(dialog);
     for (const el of root.querySelectorAll(notable)) {
       if (el.inert || ariaHidden(el)) kept.marked.add(el);
       for (const owned of c.referenced(el, 'aria-owns')) {
@@ -71,6 +74,15 @@
       }
     }
   };
+
+  // A modal dialog makes inert all that it does not stand in.
+  const open = (dialog) => {
+    kept.modal = dialog;
+    kept.around.clear();
+    for (let up = c.parent(dialog); up; up = c.parent(up)) kept.around.add(up);
+  };
+
+  const behind = (el, above) => kept.around.has(above) && !kept.around.has(el) && el !== kept.modal;
 
   // The labels property of a control looks through the whole document, for
   // each of them; this does for all.
@@ -162,7 +174,7 @@
   c.parent = (el) => kept ? parent(el) : c.naming(() => parent(el));
 
   // How an element stands: with all below it out of sight; unseen itself, by
-  // visibility; or seen.
+  // visibility or around a modal dialog; or seen.
   const SHUT = 0, UNSEEN = 1, SEEN = 2;
 
   const visibly = { visibilityProperty: true };
@@ -172,7 +184,7 @@
     const facts = factsOf(el);
     if (facts.state === undefined) {
       const above = parent(el);
-      facts.state = stateBelow(el, above ? kept.facts.get(above)?.state ?? descend(above) : SEEN);
+      facts.state = above ? stateBelow(el, above) : stateOf(el);
     }
     return facts.state;
   };
@@ -187,7 +199,14 @@
   };
 
   const stateBelow = (el, above) => {
-    if (above === SHUT || kept.marked.has(el)) return SHUT;
+    const outer = kept.facts.get(above)?.state ?? descend(above);
+    return outer === SHUT || behind(el, above) ? SHUT : stateOf(el);
+  };
+
+  // stateOf is the state of an element in what is seen.
+  const stateOf = (el) => {
+    if (kept.marked.has(el)) return SHUT;
+    if (kept.around.has(el)) return UNSEEN;
     if (el.checkVisibility(visibly)) return SEEN;
     if (!rendered(el)) return SHUT;
     return c.style(el).visibility === 'visible' ? SEEN : UNSEEN;

@@ -3,6 +3,7 @@ package relay
 import (
 	"context"
 	"encoding/json"
+	"strings"
 	"sync"
 
 	"github.com/coder/websocket"
@@ -57,17 +58,22 @@ func (c *client) forward(cmd command) {
 	})
 }
 
-// narrow keeps commands that a tab's debugger takes for the whole browser to what was
-// lent: the cookies of all sites are the user's.
+// narrow keeps commands to the tab that was lent: its debugger would take some of them
+// for the whole browser, whose other tabs and cookies are the user's.
 func narrow(f forwarded) (forwarded, *cdpError) {
-	if isBrowsers(f.Method) {
-		return f, failf(codeNoMethod, "%s: the browser is its user's, and only a tab was lent", f.Method)
-	}
 	switch f.Method {
+	case "Target.setAutoAttach": // to what is below the tab
+		return f, nil
+	case targetGetInfo:
+		f.Params = encode(none{}) // of the session's own
+		return f, nil
 	case "Storage.getCookies", "Network.getAllCookies", "Network.getCookies":
 		f.Method, f.Params = "Network.getCookies", encode(none{}) // of the page and its frames
 	case "Storage.clearCookies", "Network.clearBrowserCookies", "Network.clearBrowserCache":
 		return f, failf(codeServer, "%s would clear what the user's browser has of every site: only a tab was lent", f.Method)
+	}
+	if isBrowsers(f.Method) || strings.HasPrefix(f.Method, "Target.") {
+		return f, failf(codeNoMethod, "%s: the browser is its user's, and only a tab was lent", f.Method)
 	}
 	return f, nil
 }

@@ -163,6 +163,10 @@ func TestAgentOpensAndClosesTabs(t *testing.T) {
 	eventually(t, "the new tab is in front", func() bool { return tab.eval("document.visibilityState") == `"visible"` })
 	do(root, target.CloseTarget, target.CloseTargetParams{TargetID: made.TargetID})
 	<-tab.Gone()
+	err := devtools.Do(t.Context(), root.Session, target.CreateTarget, target.CreateTargetParams{URL: "chrome://version/"})
+	if err == nil || !strings.Contains(err.Error(), "chrome://") {
+		t.Errorf("a page of the browser's own: %v", err)
+	}
 	if left := r.lends(1); left[0].URL != base+"/one" {
 		t.Errorf("left %+v", left)
 	}

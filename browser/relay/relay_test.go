@@ -306,6 +306,16 @@ func TestOnlyLentTabsCanBeTouched(t *testing.T) {
 			t.Errorf("%s was done", what)
 		}
 	}
+	tab := r.attach(c, "T1")
+	for what, err := range map[string]error{
+		"list":   devtools.Do(ctx, tab.Session, target.GetTargets, target.GetTargetsParams{}),
+		"close":  devtools.Do(ctx, tab.Session, target.CloseTarget, target.CloseTargetParams{TargetID: "other"}),
+		"permit": devtools.Do(ctx, tab.Session, cdp.Command[cdp.Empty, cdp.Empty]{Method: "Browser.grantPermissions"}, cdp.Empty{}),
+	} {
+		if err == nil || !strings.Contains(err.Error(), "only a tab was lent") {
+			t.Errorf("in the tab's session %s: %v", what, err)
+		}
+	}
 	h.event("", targetChanged, `{"targetInfo":{"targetId":"T1","type":"page","title":"New","url":"http://t/2"}}`)
 	eventually(t, "the title", func() bool { _, tabs := r.hub.status(); return tabs[0].Title == "New" })
 }

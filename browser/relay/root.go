@@ -68,7 +68,10 @@ func (c *client) targets(json.RawMessage) (any, *cdpError) {
 // targetInfo is of one tab, or of the browser when no tab is named.
 func (c *client) targetInfo(params json.RawMessage) (any, *cdpError) {
 	id, err := targetOf(params)
-	if err != nil || id == "" {
+	if err != nil {
+		return nil, err
+	}
+	if id == "" {
 		return attachment{TargetInfo: &targetInfo{TargetID: "relay", Type: "browser", Attached: true}}, nil
 	}
 	c.hub.refresh()

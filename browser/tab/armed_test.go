@@ -149,7 +149,7 @@ func TestUpload(t *testing.T) {
 func attachment(name, body string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Disposition", `attachment; filename="`+name+`"`)
-		io.WriteString(w, body)
+		_, _ = io.WriteString(w, body)
 	}
 }
 

@@ -108,7 +108,7 @@ func (t *Tab) switchChooser(ctx context.Context) error {
 	ours := t.chooser.armed != nil
 	t.chooser.mu.Unlock()
 	intercept := command(page.SetInterceptFileChooserDialog, page.SetInterceptFileChooserDialogParams{Enabled: ours})
-	return t.override(ctx, override{"file chooser", intercept, ours})
+	return t.override(ctx, override{name: "file chooser", post: intercept, keep: ours})
 }
 
 func (c *chooser) swap(armed *armedChooser) (before *armedChooser) {

@@ -45,10 +45,10 @@ func (t *Tab) SetCredentials(ctx context.Context, c *Credentials) error {
 	t.overrides.login = login{credentials: c}
 	t.overrides.mu.Unlock()
 	if c == nil {
-		return t.override(ctx, override{"credentials", command(fetch.Disable, cdp.Empty{}), false})
+		return t.override(ctx, override{name: "credentials", post: command(fetch.Disable, cdp.Empty{})})
 	}
 	yes := true
-	return t.override(ctx, override{"credentials", command(fetch.Enable, fetch.EnableParams{HandleAuthRequests: &yes}), true})
+	return t.override(ctx, override{name: "credentials", post: command(fetch.Enable, fetch.EnableParams{HandleAuthRequests: &yes}), keep: true})
 }
 
 func (t *Tab) followChallenges() {

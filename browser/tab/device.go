@@ -20,9 +20,8 @@ type agent struct {
 }
 
 func (a agent) override() override {
-	return override{"agent", command(emulation.SetUserAgentOverride, emulation.SetUserAgentOverrideParams{
-		UserAgent: a.userAgent, AcceptLanguage: a.language,
-	}), true}
+	set := command(emulation.SetUserAgentOverride, emulation.SetUserAgentOverrideParams{UserAgent: a.userAgent, AcceptLanguage: a.language})
+	return override{name: "agent", post: set, keep: true}
 }
 
 // setAgent changes one part of the agent.
@@ -36,7 +35,8 @@ func (t *Tab) setAgent(ctx context.Context, change func(*agent)) error {
 
 // SetLocale has pages and servers see a user of the locale.
 func (t *Tab) SetLocale(ctx context.Context, locale string) error {
-	err := t.override(ctx, override{"locale", command(emulation.SetLocaleOverride, emulation.SetLocaleOverrideParams{Locale: locale}), true})
+	set := command(emulation.SetLocaleOverride, emulation.SetLocaleOverrideParams{Locale: locale})
+	err := t.override(ctx, override{name: "locale", post: set, keep: true})
 	if hasText(err, "Invalid locale") {
 		return fmt.Errorf("unknown locale %.64q: it must be one like de-DE", locale)
 	}
@@ -52,7 +52,7 @@ func (t *Tab) Resize(ctx context.Context, width, height int) error {
 }
 
 func (t *Tab) setMetrics(ctx context.Context, p emulation.SetDeviceMetricsOverrideParams) error {
-	return t.override(ctx, override{"metrics", toPage(command(emulation.SetDeviceMetricsOverride, p)), true})
+	return t.override(ctx, override{name: "metrics", post: command(emulation.SetDeviceMetricsOverride, p), keep: true, pageOnly: true})
 }
 
 // SetDevice has the page shown as on a device: viewport, scale, touch and user
@@ -74,7 +74,7 @@ func (t *Tab) SetDevice(ctx context.Context, name string) error {
 		return err
 	}
 	touch := command(emulation.SetTouchEmulationEnabled, emulation.SetTouchEmulationEnabledParams{Enabled: d.Touch})
-	if err := t.override(ctx, override{"touch", touch, d.Touch}); err != nil {
+	if err := t.override(ctx, override{name: "touch", post: touch, keep: d.Touch}); err != nil {
 		return err
 	}
 	version, err := devtools.Call(ctx, t.conn.Root(), cdpbrowser.GetVersion, cdp.Empty{})

@@ -20,15 +20,20 @@ import (
 	"clawdbot/browser/devtools"
 )
 
-// order sends commands to a session; the returned functions wait for the
-// answers.
-type order func(ctx context.Context, t *Tab, s *devtools.Session) []func() error
-
 // override is one setting of a tab, which every session of it is told.
 type override struct {
-	name  string
-	order order
-	keep  bool // tell sessions to come too; otherwise it lifts the setting
+	name     string
+	post     order
+	keep     bool // tell sessions to come too; otherwise it lifts the setting
+	pageOnly bool // frames of other processes have it from the page
+}
+
+// order sends a command to a session; done waits for the answer.
+type order func(ctx context.Context, s *devtools.Session) (done func() error)
+
+// command is the order of a command.
+func command[P, R any](c cdp.Command[P, R], params P) order {
+	return func(ctx context.Context, s *devtools.Session) func() error { return devtools.Post(ctx, s, c, params) }
 }
 
 // overrides are the settings of a tab. The zero value has none.
@@ -41,23 +46,6 @@ type overrides struct {
 	login login
 }
 
-// command is the order of one command to every session.
-func command[P, R any](c cdp.Command[P, R], params P) order {
-	return func(ctx context.Context, _ *Tab, s *devtools.Session) []func() error {
-		return []func() error{devtools.Post(ctx, s, c, params)}
-	}
-}
-
-// toPage is an order that only the page's own session gets.
-func toPage(o order) order {
-	return func(ctx context.Context, t *Tab, s *devtools.Session) []func() error {
-		if s != t.page {
-			return nil
-		}
-		return o(ctx, t, s)
-	}
-}
-
 // override gives all sessions the setting. One that the page refuses is not
 // kept.
 func (t *Tab) override(ctx context.Context, o override) error {
@@ -66,11 +54,11 @@ func (t *Tab) override(ctx context.Context, o override) error {
 	before := t.overrides.put(o)
 	var waits []func() error
 	for _, s := range t.Sessions() {
-		for _, wait := range o.order(ctx, t, s) {
-			if s != t.page { // a frame can go at any time
-				wait = forgiving(wait)
-			}
-			waits = append(waits, wait)
+		switch {
+		case s == t.page:
+			waits = append(waits, o.post(ctx, s))
+		case !o.pageOnly: // a frame can go at any time
+			waits = append(waits, forgiving(o.post(ctx, s)))
 		}
 	}
 	var err error
@@ -91,8 +79,8 @@ func (t *Tab) reapply(ctx context.Context, s *devtools.Session) []func() error {
 	t.overrides.mu.Unlock()
 	var waits []func() error
 	for _, o := range kept {
-		for _, wait := range o.order(ctx, t, s) {
-			waits = append(waits, forgiving(wait))
+		if s == t.page || !o.pageOnly {
+			waits = append(waits, forgiving(o.post(ctx, s)))
 		}
 	}
 	return waits
@@ -138,7 +126,7 @@ func (t *Tab) SetOffline(ctx context.Context, offline bool) error {
 		UploadThroughput   float64 `json:"uploadThroughput"`
 	}
 	emulate := cdp.Command[params, cdp.Empty]{Method: "Network.emulateNetworkConditions"}
-	return t.override(ctx, override{"offline", command(emulate, params{offline, 0, -1, -1}), offline})
+	return t.override(ctx, override{name: "offline", post: command(emulate, params{offline, 0, -1, -1}), keep: offline})
 }
 
 // SetHeaders has every request carry the headers; none ends that.
@@ -150,7 +138,8 @@ func (t *Tab) SetHeaders(ctx context.Context, headers map[string]string) error {
 		}
 		all[name] = value
 	}
-	return t.override(ctx, override{"headers", command(network.SetExtraHTTPHeaders, network.SetExtraHTTPHeadersParams{Headers: all}), len(all) > 0})
+	set := command(network.SetExtraHTTPHeaders, network.SetExtraHTTPHeadersParams{Headers: all})
+	return t.override(ctx, override{name: "headers", post: set, keep: len(all) > 0})
 }
 
 // notInHeaderName is all that is no token of RFC 9110.
@@ -170,7 +159,7 @@ func (t *Tab) SetGeolocation(ctx context.Context, p *Place, origin string) error
 		return api.Errorf(http.StatusBadRequest, "origin %.64q must look like https://example.com", origin)
 	}
 	setting := cdpbrowser.PermissionSettingGranted
-	set := override{name: "geolocation", order: command(emulation.ClearGeolocationOverride, cdp.Empty{})}
+	set := override{name: "geolocation", post: command(emulation.ClearGeolocationOverride, cdp.Empty{})}
 	if p == nil {
 		setting = cdpbrowser.PermissionSettingPrompt
 	} else {
@@ -178,7 +167,7 @@ func (t *Tab) SetGeolocation(ctx context.Context, p *Place, origin string) error
 			return api.Errorf(http.StatusBadRequest, "latitude must be from -90 to 90, longitude from -180 to 180, accuracy not below 0")
 		}
 		set.keep = true
-		set.order = command(emulation.SetGeolocationOverride, emulation.SetGeolocationOverrideParams{
+		set.post = command(emulation.SetGeolocationOverride, emulation.SetGeolocationOverrideParams{
 			Latitude: &p.Latitude, Longitude: &p.Longitude, Accuracy: &p.Accuracy,
 		})
 	}
@@ -211,9 +200,10 @@ func (t *Tab) SetColorScheme(ctx context.Context, scheme string) error {
 	if !keep {
 		scheme = ""
 	}
-	return t.override(ctx, override{"media", command(emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
+	set := command(emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
 		Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}},
-	}), keep})
+	})
+	return t.override(ctx, override{name: "media", post: set, keep: keep})
 }
 
 // SetTimezone has pages see the time of a zone by its IANA name. The page is
@@ -226,5 +216,6 @@ func (t *Tab) SetTimezone(ctx context.Context, id string) error {
 	if Thrown(got.ExceptionDetails) != nil {
 		return fmt.Errorf("unknown timezone %.64q: it must be a name like Europe/Berlin", id)
 	}
-	return t.override(ctx, override{"timezone", command(emulation.SetTimezoneOverride, emulation.SetTimezoneOverrideParams{TimezoneID: id}), true})
+	set := command(emulation.SetTimezoneOverride, emulation.SetTimezoneOverrideParams{TimezoneID: id})
+	return t.override(ctx, override{name: "timezone", post: set, keep: true})
 }

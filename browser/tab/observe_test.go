@@ -246,13 +246,13 @@ func TestResponse(t *testing.T) {
 			w.Header().Set("X-Said", "yes")
 			fmt.Fprint(w, "grüße")
 		},
-		"/binary": func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte{0xff, 0xfe, 0}) },
+		"/binary": func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte{0xff, 0xfe, 0}) },
 		"/empty":  func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) },
 		"/moved":  func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/text", http.StatusFound) },
-		"/large":  func(w http.ResponseWriter, _ *http.Request) { w.Write(make([]byte, 30<<20)) },
+		"/large":  func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(make([]byte, 30<<20)) },
 		"/broken": func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", "100")
-			w.Write([]byte("half"))
+			_, _ = w.Write([]byte("half"))
 			w.(http.Flusher).Flush()
 			panic(http.ErrAbortHandler)
 		},

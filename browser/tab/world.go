@@ -184,6 +184,8 @@ func (f *Frame) said(ctx context.Context, err error) error {
 		return api.Errorf(http.StatusNotFound, "the frame is gone: take a new snapshot")
 	case isMovedOn(err):
 		return api.Errorf(http.StatusConflict, "the page navigated meanwhile: take a new snapshot")
+	case hasText(err, "Execution was terminated"):
+		return api.Errorf(http.StatusConflict, "the page's script was ended: it ran too long, or opened dialogs without end")
 	case ctx.Err() != nil && errors.Is(err, context.DeadlineExceeded):
 		return fmt.Errorf("the page does not answer in time: its script may be busy")
 	}

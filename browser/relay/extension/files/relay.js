@@ -1,7 +1,7 @@
 const pauses = { first: 1000, longest: 30000 }; // before it is tried again, in ms
 
 // Relay is the connection to the gateway's extension relay. Its owner hears
-// opened(); closed(reason), which says whether to connect again; and
+// opened() and closed(); waiting(reason), which says whether to try again; and
 // command(params), whose result, or error, is sent back.
 export class Relay {
   #owner;
@@ -53,14 +53,14 @@ export class Relay {
 
   #lost(socket, reason) {
     if (this.#socket === socket) this.#socket = null;
-    if (this.#owner.closed(reason || 'the gateway went away')) this.#tryAgain();
+    this.#owner.closed();
+    this.#tryAgain(reason || 'the gateway went away');
   }
 
-  #tryAgain() {
+  #tryAgain(why) {
     clearTimeout(this.#again);
-    this.#again = setTimeout(() => {
-      this.connect().catch((error) => this.#owner.closed(error.message) && this.#tryAgain());
-    }, this.#pause);
+    if (!this.#owner.waiting(why)) return;
+    this.#again = setTimeout(() => this.connect().catch((error) => this.#tryAgain(error.message)), this.#pause);
     this.#pause = Math.min(2 * this.#pause, pauses.longest);
   }
 

@@ -1,5 +1,5 @@
 const badges = {
-  off: { text: '', color: '#000000', title: '' }, // the manifest's
+  off: { text: '', color: '#000000', title: chrome.runtime.getManifest().action.default_title },
   waiting: { text: '…', color: '#B45309', title: 'Connecting to the Clawdbot gateway' },
   on: { text: 'ON', color: '#C2410C', title: 'Lent to Clawdbot: click to take the tab back' },
   failed: { text: '!', color: '#B91C1C', title: 'Not lent' },

@@ -6,7 +6,7 @@ import { Relay } from './relay.js';
 import { Tab } from './tab.js';
 
 const tabs = new Map(); // by Chrome's tab id
-const relay = new Relay({ opened, closed, command });
+const relay = new Relay({ opened, closed, waiting, command });
 
 chrome.action.onClicked.addListener(({ id }) => {
   if (tabs.has(id)) takeBack(id);
@@ -22,7 +22,7 @@ chrome.debugger.onDetach.addListener(({ tabId }, reason) => forget(tabId, reason
 chrome.tabs.onUpdated.addListener(async (id, { status }) => {
   const tab = tabs.get(id);
   if (!tab || !status) return;
-  tab.show(relay.isOpen ? 'on' : 'waiting'); // Chrome clears a badge when its tab goes to another page
+  show(tab); // Chrome clears a badge when its tab goes to another page
   const targetInfo = await tab.describe().catch(() => null);
   if (targetInfo) relay.event('Target.targetInfoChanged', { targetInfo });
 });
@@ -49,8 +49,10 @@ async function lend(id) {
 async function announce(tab) {
   const targetInfo = await tab.describe();
   relay.event('Target.attachedToTarget', { sessionId: tab.session, targetInfo, waitingForDebugger: false });
-  tab.show('on');
+  show(tab);
 }
+
+const show = (tab) => tab.show(relay.isOpen ? 'on' : 'waiting');
 
 async function takeBack(id) {
   await tabs.get(id).detach();
@@ -79,12 +81,17 @@ async function opened() {
 }
 
 // closed takes everything back that the gateway had set in the tabs, which stay
-// lent. It says whether the connection is still wanted.
-function closed(reason) {
+// lent.
+function closed() {
   for (const tab of tabs.values()) {
-    if (!tab.target) continue;
-    tab.show('waiting', reason);
-    renew(tab).catch(() => {});
+    if (tab.target) renew(tab).catch(() => {}); // then it is lent no more
+  }
+}
+
+// waiting shows why the relay is not connected, and says whether it should be.
+function waiting(reason) {
+  for (const tab of tabs.values()) {
+    if (tab.target) tab.show('waiting', reason);
   }
   return tabs.size > 0;
 }
@@ -102,10 +109,8 @@ async function renew(tab) {
 // command runs a CDP command of the relay's and returns its result.
 async function command({ method, params = {}, sessionId }) {
   switch (method) {
-    case 'Target.createTarget': {
-      const { id } = await chrome.tabs.create({ url: params.url, active: params.background === false });
-      return { targetId: (await lend(id)).target };
-    }
+    case 'Target.createTarget':
+      return { targetId: (await open(params)).target };
     case 'Target.closeTarget':
       await chrome.tabs.remove(byTarget(params.targetId).id);
       return { success: true };
@@ -119,6 +124,17 @@ async function command({ method, params = {}, sessionId }) {
       return {};
   }
   return bySession(sessionId).send(method, params, sessionId);
+}
+
+// open opens a tab and lends it.
+async function open({ url, background = true }) {
+  const { id } = await chrome.tabs.create({ url, active: !background });
+  try {
+    return await lend(id);
+  } catch (error) {
+    await chrome.tabs.remove(id);
+    throw error;
+  }
 }
 
 function byTarget(targetId) {

@@ -64,7 +64,7 @@ func browserSnapshot(a *app, o *browserOptions) *cobra.Command {
 			f.StringVar(&in.Format, "format", "", "`FORMAT`: ai, or aria for the browser's own accessibility tree")
 			f.IntVar(&in.Limit, "limit", 0, "most nodes of the aria format")
 			f.IntVar(&in.MaxChars, "max-chars", 0, "longest text in characters")
-			f.StringVar(&in.Mode, "mode", "", "`MODE`: efficient")
+			f.StringVar(&in.Mode, "mode", "", "`MODE`: efficient or full; without it what browser.snapshotDefaults says")
 			f.BoolVar(&efficient, "efficient", false, "what can be operated, in short")
 			f.BoolVar(&in.Interactive, "interactive", false, "only what can be operated")
 			f.BoolVar(&in.Compact, "compact", false, "without elements that only hold others")

@@ -119,6 +119,14 @@ func (s *patient) checkBrowser(context.Context) []finding {
 	if s.file.err != nil || !s.file.Config.Browser.Enabled {
 		return nil
 	}
+	if at := s.RemoteControl(s.file.Config); at != nil {
+		if s.file.Config.Browser.ControlToken != "" || s.env.Get("CLAWDBOT_BROWSER_CONTROL_TOKEN") != "" {
+			return nil
+		}
+		return []finding{{
+			Severity: problem, Text: "browser control at " + at.Host + " is used without its token", Try: s.Command("config set browser.controlToken <token>"),
+		}}
+	}
 	_, err := browser.Detect(s.file.Config.Browser, chromium.Host{Path: s.env.Get("PATH"), Home: s.env.Home})
 	if err == nil {
 		return nil

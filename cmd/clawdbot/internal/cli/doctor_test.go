@@ -152,6 +152,24 @@ func TestDoctorContextAndBrowser(t *testing.T) {
 	}
 }
 
+// TestDoctorRemoteBrowser looks for no Chromium here when it is another host's
+// that is used.
+func TestDoctorRemoteBrowser(t *testing.T) {
+	h := newHome(t)
+	h.vars["PATH"] = t.TempDir()
+	p := h.setup("main", h.base)
+	for more, want := range map[string]int{"": 1, `, controlToken: "a-token-of-that-host"`: 0} {
+		text := fmt.Sprintf(`{gateway: {port: %d}, browser: {controlUrl: "http://browsers.example:18791"%s}}`, h.base, more)
+		if err := os.WriteFile(p.ConfigPath, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		got := h.findings(want)["browser"]
+		if len(got) != want || want > 0 && !strings.Contains(got[0].Text, "browsers.example:18791 is used without its token") {
+			t.Errorf("%s: %+v", more, got)
+		}
+	}
+}
+
 func TestDoctorStore(t *testing.T) {
 	h := newHome(t)
 	p := h.setup("main", h.base)
