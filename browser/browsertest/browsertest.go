@@ -144,7 +144,7 @@ func TabWith(t testing.TB, address string, cfg tab.Config) *tab.Tab {
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 		defer cancel()
-		_ = devtools.Do(ctx, conn.Root(), target.CloseTarget, target.CloseTargetParams{TargetID: made.TargetID}) // a test may have closed it
+		_ = devtools.Do(ctx, conn.Root(), target.CloseTarget, target.CloseTargetParams(made)) // a test may have closed it
 		_ = page.Detach()
 	})
 	if address != "about:blank" {

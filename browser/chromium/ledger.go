@@ -25,7 +25,8 @@ type Owned struct {
 // Ledger keeps which Chromiums are ours, from before they can do anything until
 // they have ended. What it names may be ended, and its folder freed, by a
 // gateway that knows nothing else of it: a pid together with its start time is
-// proof. It is safe for use by many goroutines.
+// proof. Nil is a ledger that keeps nothing. It is safe for use by many
+// goroutines.
 type Ledger struct {
 	db    *store.Store
 	owned store.Keyspace[Owned]
@@ -38,6 +39,9 @@ func NewLedger(db *store.Store) *Ledger {
 
 // All returns the entries by browser profile.
 func (l *Ledger) All() ([]Owned, error) {
+	if l == nil {
+		return nil, nil
+	}
 	var all []Owned
 	for e, err := range l.owned.All() {
 		if err != nil {

@@ -18,7 +18,7 @@ import (
 type Process struct {
 	Place          // with the port on 127.0.0.1 that it has
 	PID   int      // of the browser, which has children
-	Kind  string   // chrome, brave, edge, chromium or custom
+	Kind  string   // as Executable.Kind
 	WS    *url.URL // the browser's WebSocket
 
 	id     proc.Identity

@@ -30,7 +30,7 @@ func attach(t *testing.T, conn *devtools.Conn) *devtools.Session {
 	}
 	t.Cleanup(func() {
 		// A test may have closed it.
-		_ = devtools.Do(context.Background(), conn.Root(), target.CloseTarget, target.CloseTargetParams{TargetID: made.TargetID})
+		_ = devtools.Do(context.Background(), conn.Root(), target.CloseTarget, target.CloseTargetParams(made))
 	})
 	s, err := conn.Attach(t.Context(), made.TargetID)
 	if err != nil {

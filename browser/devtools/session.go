@@ -2,6 +2,7 @@ package devtools
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -58,7 +59,7 @@ func (s *Session) Gone() <-chan struct{} { return s.gone }
 func (s *Session) Crashed() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.why == ErrCrashed
+	return errors.Is(s.why, ErrCrashed)
 }
 
 // Call runs a command on a session and returns its result.

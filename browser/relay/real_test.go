@@ -158,10 +158,10 @@ func TestAgentOpensAndClosesTabs(t *testing.T) {
 	made := do(root, target.CreateTarget, target.CreateTargetParams{URL: base + "/two"})
 	r.lends(2)
 	b.Shows(base+"/two", "ON")
-	do(root, target.ActivateTarget, target.ActivateTargetParams{TargetID: made.TargetID})
+	do(root, target.ActivateTarget, target.ActivateTargetParams(made))
 	tab := r.attach(root.Conn(), string(made.TargetID))
 	eventually(t, "the new tab is in front", func() bool { return tab.eval("document.visibilityState") == `"visible"` })
-	do(root, target.CloseTarget, target.CloseTargetParams{TargetID: made.TargetID})
+	do(root, target.CloseTarget, target.CloseTargetParams(made))
 	<-tab.Gone()
 	err := devtools.Do(t.Context(), root.Session, target.CreateTarget, target.CreateTargetParams{URL: "chrome://version/"})
 	if err == nil || !strings.Contains(err.Error(), "chrome://") {

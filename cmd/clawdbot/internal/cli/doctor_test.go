@@ -163,7 +163,7 @@ func TestDoctorRemoteBrowser(t *testing.T) {
 		if err := os.WriteFile(p.ConfigPath, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		got := h.findings(want)["browser"]
+		got := h.findings(1)["browser"] // no gateway runs, which is a problem of its own
 		if len(got) != want || want > 0 && !strings.Contains(got[0].Text, "browsers.example:18791 is used without its token") {
 			t.Errorf("%s: %+v", more, got)
 		}
