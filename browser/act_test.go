@@ -118,7 +118,7 @@ func TestActRefused(t *testing.T) {
 		`{"kind":"fill","fields":[{"ref":"` + r["Name"] + `","value":[1]}]}`:                         {400, "fields[0].value"},
 		`{"kind":"fill","fields":[{"ref":"` + r["News"] + `","type":"checkbox","value":"perhaps"}]}`: {400, "true or false for a checkbox"},
 		`{"kind":"resize","width":640}`:                                                              {400, "from 1 to 10000"},
-		`{"kind":"wait"}`:                                                                            {400, "wait needs one of"},
+		`{"kind":"wait"}`:                                                                            {400, "wait: one of timeMs"},
 		`{"kind":"wait","timeMs":-1}`:                                                                {400, "from 0 to 120000"},
 		`{"kind":"wait","selector":"a[","timeoutMs":500}`:                                            {400, "not a CSS selector"},
 		`{"kind":"wait","text":"no","timeoutMs":500}`:                                                {500, "within 500 ms"},
@@ -193,7 +193,7 @@ func TestTabsAction(t *testing.T) {
 	if out := do(`{"action":"close","index":1}`); out.TargetID != tabs[1].TargetID {
 		t.Errorf("%+v", out)
 	}
-	s.refused(t, "POST", "/tabs/action", `{"action":"select","index":5}`, 404, "index 5 of 1 tabs")
+	s.refused(t, "POST", "/tabs/action", `{"action":"select","index":5}`, 404, "tab not found; open tabs: 1")
 	s.refused(t, "POST", "/tabs/action", `{"action":"select"}`, 400, "index is required")
 	s.refused(t, "POST", "/tabs/action", `{"action":"fly"}`, 400, "list, new, close and select")
 	if out := do(`{"action":"close"}`); out.TargetID != tabs[0].TargetID {

@@ -79,8 +79,8 @@ func decode(raw json.RawMessage, to reflect.Value) error {
 			return errBoolean
 		}
 	case reflect.Int:
-		n, err := strconv.Atoi(strings.TrimSpace(text))
-		if err != nil {
+		n, err := strconv.ParseFloat(strings.TrimSpace(text), 64) // 1e3 and 7.0 are whole too
+		if err != nil || n != math.Trunc(n) || math.Abs(n) > 1<<53 {
 			return errInteger
 		}
 		to.SetInt(int64(n))
@@ -94,7 +94,11 @@ func decode(raw json.RawMessage, to reflect.Value) error {
 		to.Set(reflect.New(to.Type().Elem()))
 		return decode(raw, to.Elem())
 	default:
-		if err := json.Unmarshal(raw, to.Addr().Interface()); err != nil {
+		err := json.Unmarshal(raw, to.Addr().Interface())
+		if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+			return fmt.Errorf("of another shape: it has %s where %s belongs", wrong.Value, wrong.Type.Kind())
+		}
+		if err != nil {
 			return fmt.Errorf("of another shape: %w", err)
 		}
 	}

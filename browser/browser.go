@@ -38,6 +38,7 @@ type browser struct {
 	changing sync.Mutex // held while the link is made or ended
 	retired  bool       // deleted; guarded by changing
 	now      atomic.Pointer[state]
+	silent   atomic.Int32 // probes in a row that its Chromium did not answer
 	using    using
 }
 

@@ -38,7 +38,7 @@ func (s *Server) captureVerbs() []verb {
 
 // media is where pictures and other files of pages are kept.
 func (s *Server) media() capture.Folder {
-	return capture.Folder(filepath.Join(s.cfg.Dir, "media"))
+	return capture.Folder(filepath.Join(s.cfg.Dir, mediaFolder))
 }
 
 // screenshot answers POST /screenshot.
@@ -103,6 +103,11 @@ func (s *Server) pdf(ctx context.Context, t *tab.Tab, _ api.TabRequest) (answer,
 // that was asked for. It returns the file's path.
 func (s *Server) keep(path, kind string, write func(io.Writer) error) (string, error) {
 	create := func() (capture.File, error) { return s.media().Create(kind) }
+	if filepath.IsAbs(path) {
+		if err := s.guard(path); err != nil {
+			return "", err
+		}
+	}
 	if path != "" {
 		create = func() (capture.File, error) { return s.media().CreateAt(path) }
 	}

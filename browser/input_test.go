@@ -232,6 +232,8 @@ func TestBind(t *testing.T) {
 		`{"flag":"no"}`:                     {},
 		`{"count":7}`:                       {Count: 7},
 		`{"count":" 7 "}`:                   {Count: 7},
+		`{"count":7.0}`:                     {Count: 7},
+		`{"count":-2e3}`:                    {Count: -2000},
 		`{"ratio":"0.5"}`:                   {Ratio: 0.5},
 		`{"keys":["a"]}`:                    {Keys: []string{"a"}},
 	} {
@@ -250,6 +252,8 @@ func TestBind(t *testing.T) {
 		`{"flag":2}`:       "flag must be true or false",
 		`{"count":1.5}`:    "count must be a whole number",
 		`{"count":""}`:     "count must be a whole number",
+		`{"count":1e30}`:   "count must be a whole number",
+		`{"count":"Inf"}`:  "count must be a whole number",
 		`{"ratio":"x"}`:    "ratio must be a number",
 		`{"ratio":"NaN"}`:  "ratio must be a number",
 		`{"keys":"a"}`:     "keys must be of another shape",

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"clawdbot/browser/api"
@@ -33,6 +34,9 @@ func (s *Server) createProfile(_ context.Context, _ *browser, in api.CreateProfi
 	p := config.BrowserProfile{CDPURL: in.CDPURL, Color: in.Color, Driver: in.Driver}
 	if err := p.Check(in.Name); err != nil {
 		return nil, api.Errorf(http.StatusBadRequest, "%w", err)
+	}
+	if slices.Contains(folders(), in.Name) {
+		return nil, api.Errorf(http.StatusBadRequest, "name %q is taken: browser control has a folder of that name", in.Name)
 	}
 	s.managing.Lock()
 	defer s.managing.Unlock()

@@ -45,6 +45,9 @@ func TestManage(t *testing.T) {
 	s.ok(t, "POST", "/start?profile=work", "", nil)
 	s.awaits(t, msg.StateOK, "work at "+loopback(work.CDPPort))
 	data := filepath.Join(s.cfg.Dir, "work", "user-data")
+	for _, folder := range []string{"media", "downloads"} {
+		s.refused(t, "POST", "/profiles/create", fmt.Sprintf(`{"name":%q}`, folder), 400, folder, "is taken")
+	}
 	var reset api.ResetProfile
 	s.ok(t, "POST", "/reset-profile", `{"profile":"work"}`, &reset)
 	if _, err := os.Stat(filepath.Join(reset.To, "Default")); !reset.Moved || reset.From != data || err != nil {

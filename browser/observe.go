@@ -98,6 +98,9 @@ func (s *Server) responseBody(ctx context.Context, t *tab.Tab, in api.ResponseBo
 
 // fileChooser answers POST /hooks/file-chooser.
 func (s *Server) fileChooser(ctx context.Context, t *tab.Tab, in api.ChooserRequest) (answer, error) {
+	limit := within(in.TimeoutMs, hookMs)
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
 	input := in.InputRef != "" || in.Element != ""
 	if input && in.Ref != "" {
 		return nil, api.Errorf(http.StatusBadRequest, "ref opens a chooser; inputRef and element need none: give one of them")
@@ -109,13 +112,10 @@ func (s *Server) fileChooser(ctx context.Context, t *tab.Tab, in api.ChooserRequ
 		}
 		return &api.Done{OK: true}, ref.Upload(ctx, in.Paths)
 	}
-	limit := within(in.TimeoutMs, hookMs)
 	done, err := t.ArmChooser(ctx, in.Paths, limit)
 	if err != nil || in.Ref == "" {
 		return &api.Done{OK: true}, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
 	if err := click(ctx, t, in.Ref); err != nil {
 		t.DisarmChooser()
 		return nil, err

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"clawdbot/browser/api"
 )
@@ -120,6 +121,18 @@ func TestFiles(t *testing.T) {
 	s.refused(t, "POST", "/hooks/file-chooser", fmt.Sprintf(`{"paths":%s,"element":"a["}`, paths), 400, "no CSS selector")
 	s.refused(t, "POST", "/hooks/file-chooser", fmt.Sprintf(`{"paths":%s,"element":"a"}`, paths), 409, "no <input type=file>")
 	s.refused(t, "POST", "/hooks/file-chooser", fmt.Sprintf(`{"paths":%s,"ref":%q,"timeoutMs":500}`, paths, r["Files"]+"0"), 404, "unknown ref")
+}
+
+// TestBusyPage: a page whose script does not end holds nothing up for longer than
+// the call may take.
+func TestBusyPage(t *testing.T) {
+	s, _ := observed(t, `<input type=file><script>onload = () => setTimeout(() => { for (;;); }, 100)</script>`)
+	began := time.Now()
+	chooser := fmt.Sprintf(`{"element":"input","paths":[%q],"timeoutMs":500}`, os.Args[0])
+	s.refused(t, "POST", "/hooks/file-chooser", chooser, 500, "its script may be busy")
+	if took := time.Since(began); took > 5*time.Second {
+		t.Errorf("with timeoutMs 500 it took %v", took)
+	}
 }
 
 func TestSettings(t *testing.T) {

@@ -38,7 +38,7 @@ func (s *Server) open(ctx context.Context, b *browser, in api.OpenRequest) (answ
 	}
 	opened, err := l.open(ctx, address, fresh)
 	if err != nil {
-		return nil, fmt.Errorf("open %s: %w", address, explain(err))
+		return nil, fmt.Errorf("open: %w", explain(err))
 	}
 	return &api.Opened{Tab: opened}, nil
 }

@@ -18,6 +18,7 @@ const (
 	managedProfile   = "clawd"
 	extensionProfile = "chrome"
 	extensionDriver  = "extension"
+	extensionColor   = "#00AA00"
 )
 
 // source says where a browser profile comes from.
@@ -133,7 +134,7 @@ func (s *Server) loadProfiles() error {
 		return err
 	}
 	if s.cfg.Relay != nil || set.DefaultProfile == extensionProfile {
-		if err := add(extensionProfile, config.BrowserProfile{Driver: extensionDriver}, builtIn); err != nil {
+		if err := add(extensionProfile, config.BrowserProfile{Driver: extensionDriver, Color: extensionColor}, builtIn); err != nil {
 			return err
 		}
 	}

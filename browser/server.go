@@ -43,6 +43,7 @@ type Config struct {
 	Ports      ports.Ports          // this gateway's own; CDP are the debugging ports to choose from
 	Others     func() []ports.Ports // what other gateways of the host own, running or not; nil means nothing
 	ControlURL string               // where clients reach this server, for GET /
+	Private    func() []string      // folders and files that the gateways of the host keep to themselves; nil means none
 	Host       chromium.Host
 	Remote     *Remote // nil answers here
 }

@@ -3,6 +3,7 @@ package browser
 import (
 	"context"
 	"net/http"
+	"time"
 
 	"clawdbot/browser/api"
 	"clawdbot/browser/tab"
@@ -11,20 +12,32 @@ import (
 // settingVerbs are the calls of this file.
 func (s *Server) settingVerbs() []verb {
 	return []verb{
-		{"cookies", "GET /cookies", onTab(s.cookies)},
-		{"cookies_set", "POST /cookies/set", onTab(s.setCookie)},
-		{"cookies_clear", "POST /cookies/clear", onTab(s.clearCookies)},
-		{"storage", "GET /storage/{kind}", onTab(s.storage)},
-		{"storage_set", "POST /storage/{kind}/set", onTab(s.setStorage)},
-		{"storage_clear", "POST /storage/{kind}/clear", onTab(s.clearStorage)},
-		{"set_offline", "POST /set/offline", onTab(s.setOffline)},
-		{"set_headers", "POST /set/headers", onTab(s.setHeaders)},
-		{"set_credentials", "POST /set/credentials", onTab(s.setCredentials)},
-		{"set_geolocation", "POST /set/geolocation", onTab(s.setGeolocation)},
-		{"set_media", "POST /set/media", onTab(s.setMedia)},
-		{"set_timezone", "POST /set/timezone", onTab(s.setTimezone)},
-		{"set_locale", "POST /set/locale", onTab(s.setLocale)},
-		{"set_device", "POST /set/device", onTab(s.setDevice)},
+		{"cookies", "GET /cookies", onTab(brief(s.cookies))},
+		{"cookies_set", "POST /cookies/set", onTab(brief(s.setCookie))},
+		{"cookies_clear", "POST /cookies/clear", onTab(brief(s.clearCookies))},
+		{"storage", "GET /storage/{kind}", onTab(brief(s.storage))},
+		{"storage_set", "POST /storage/{kind}/set", onTab(brief(s.setStorage))},
+		{"storage_clear", "POST /storage/{kind}/clear", onTab(brief(s.clearStorage))},
+		{"set_offline", "POST /set/offline", onTab(brief(s.setOffline))},
+		{"set_headers", "POST /set/headers", onTab(brief(s.setHeaders))},
+		{"set_credentials", "POST /set/credentials", onTab(brief(s.setCredentials))},
+		{"set_geolocation", "POST /set/geolocation", onTab(brief(s.setGeolocation))},
+		{"set_media", "POST /set/media", onTab(brief(s.setMedia))},
+		{"set_timezone", "POST /set/timezone", onTab(brief(s.setTimezone))},
+		{"set_locale", "POST /set/locale", onTab(brief(s.setLocale))},
+		{"set_device", "POST /set/device", onTab(brief(s.setDevice))},
+	}
+}
+
+// briefTime bounds a call that asks or tells the page one thing.
+const briefTime = 20 * time.Second
+
+// brief gives f no longer than briefTime.
+func brief[In any](f func(context.Context, *tab.Tab, In) (answer, error)) func(context.Context, *tab.Tab, In) (answer, error) {
+	return func(ctx context.Context, t *tab.Tab, in In) (answer, error) {
+		ctx, cancel := context.WithTimeout(ctx, briefTime)
+		defer cancel()
+		return f(ctx, t, in)
 	}
 }
 

@@ -32,7 +32,8 @@ type attachment struct {
 func (s *Server) tabConfig() tab.Config {
 	p := s.policy
 	return tab.Config{
-		Log: s.cfg.Log, Downloads: tab.NewDownloads(filepath.Join(s.cfg.Dir, "downloads"), s.cfg.Log),
+		Log: s.cfg.Log, Downloads: tab.NewDownloads(filepath.Join(s.cfg.Dir, downloadsFolder), s.cfg.Log),
+		Guard: s.guard,
 		Allow: func(address string) error { return p.checkPage(s.life, address) },
 	}
 }

@@ -53,7 +53,7 @@ func atIndex(ctx context.Context, b *browser, in api.TabsActionRequest, do func(
 		i = *in.Index
 	}
 	if i < 0 || i >= len(pages) {
-		return nil, api.Errorf(http.StatusNotFound, "tab not found: index %d of %d tabs", i, len(pages))
+		return nil, api.Errorf(http.StatusNotFound, "tab not found; open tabs: %d", len(pages))
 	}
 	if err := do(l, ctx, pages[i].TargetID); err != nil {
 		return nil, err

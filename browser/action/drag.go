@@ -53,10 +53,10 @@ func drag(ctx context.Context, t *tab.Tab, from point, to tab.Ref, native bool) 
 			}
 		})
 		defer off()
-		if err := intercept(ctx, t, true); err != nil {
+		if err := intercept(ctx, t, true)(); err != nil {
 			return err
 		}
-		defer func() { _ = intercept(context.WithoutCancel(ctx), t, false) }() // the tab may be gone
+		defer func() { _ = intercept(ctx, t, false) }() // the tab may be gone
 	}
 	m := &mouse{ctx: ctx, session: t.Session()}
 	m.move(from)
@@ -89,8 +89,8 @@ func drag(ctx context.Context, t *tab.Tab, from point, to tab.Ref, native bool) 
 	return cmp.Or(err, m.wait())
 }
 
-func intercept(ctx context.Context, t *tab.Tab, on bool) error {
-	return devtools.Do(ctx, t.Session(), input.SetInterceptDrags, input.SetInterceptDragsParams{Enabled: on})
+func intercept(ctx context.Context, t *tab.Tab, on bool) (done func() error) {
+	return devtools.Post(ctx, t.Session(), input.SetInterceptDrags, input.SetInterceptDragsParams{Enabled: on})
 }
 
 // pull moves the pressed mouse.

@@ -27,37 +27,41 @@ const call = `((given, element) => typeof given === 'function' ? given(element) 
 // pack makes the result plain. What JSON has no words for is told as text, and
 // what cannot be told is a problem. The page may have replaced what it uses;
 // that is the page's to answer for.
-const pack = `((value) => {
+const pack = `((value, most) => {
   const plain = (key, v) => {
     if (v instanceof Node) return v.outerHTML ? v.cloneNode(false).outerHTML : v.nodeName;
     if (v instanceof Map || v instanceof Set) return [...v];
     if (typeof v === 'bigint') return v + 'n';
     if (typeof v === 'number' && !Number.isFinite(v)) return String(v);
-    if (key === '' && (typeof v === 'function' || typeof v === 'symbol')) throw new TypeError('it is a ' + typeof v);
+    if (v instanceof Error) return { name: v.name, message: v.message, ...v };
     return v;
   };
   try {
-    return { json: JSON.stringify(value, plain) };
+    const json = JSON.stringify(value, plain);
+    return json?.length > most ? { long: true } : { json };
   } catch (e) {
     return { problem: String(e.message) };
   }
 })`
 
+// plain is the expression, packed.
+func plain(expression string) string { return fmt.Sprintf("%s(%s, %d)", pack, expression, maxResult) }
+
 // expression and body are the ways to read a source: as what has a value, and as
 // statements with a return. Only element is in its scope.
 func expression(source string) string {
-	return "async function(element) { return " + pack + "(await " + call + "((" + trim(source) + "\n), element)) }"
+	return "async function(element) { return " + plain("await "+call+"(("+trim(source)+"\n), element)") + " }"
 }
 
 func truth(source string) string {
-	return "async function() { return " + pack + "(Boolean(await " + call + "((" + trim(source) + "\n)))) }"
+	return "async function() { return " + plain("Boolean(await "+call+"(("+trim(source)+"\n)))") + " }"
 }
 
 // trim takes off what may follow a statement and not an expression.
 func trim(source string) string { return strings.TrimRight(source, "; \t\r\n") }
 
 func body(source string) string {
-	return "async function(element) { return " + pack + "(await (async () => {\n" + source + "\n})()) }"
+	return "async function(element) { return " + plain("await (async () => {\n"+source+"\n})()") + " }"
 }
 
 // Evaluate runs a source among the page's own scripts: an expression, a
@@ -118,6 +122,7 @@ func run(ctx context.Context, f *tab.Frame, function string, arguments []any) (j
 	var packed struct {
 		JSON    *string `json:"json"`
 		Problem string  `json:"problem"`
+		Long    bool    `json:"long"`
 	}
 	if err := devtools.Decode(got.Result.Value, &packed); err != nil {
 		return nil, fmt.Errorf("result of the script: %w", err)
@@ -125,25 +130,32 @@ func run(ctx context.Context, f *tab.Frame, function string, arguments []any) (j
 	switch {
 	case packed.Problem != "":
 		return nil, badArgument("the script's result cannot be told as JSON: %s; return plain values", packed.Problem)
+	case packed.Long:
+		return nil, badArgument("the script's result is longer than %d characters: return less of it", maxResult)
 	case packed.JSON == nil:
 		return nil, nil
-	case len(*packed.JSON) > maxResult:
-		return nil, badArgument("the script's result is longer than %d characters: return less of it", maxResult)
 	}
 	return json.RawMessage(*packed.JSON), nil
 }
 
 // free ends the script that keeps the page busy, if one does: ended while none
-// runs, the page's next one would be.
+// runs, the page's next one would be. A script that is in a dialog may not
+// notice the first time.
 func free(ctx context.Context, s *devtools.Session) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), freeing)
 	defer cancel()
-	idle, stop := context.WithTimeout(ctx, freeing/5)
-	defer stop()
-	if devtools.Do(idle, s, runtime.Evaluate, runtime.EvaluateParams{Expression: "0"}) == nil {
-		return
+	for ctx.Err() == nil && !isIdle(ctx, s) {
+		if err := devtools.Do(ctx, s, runtime.TerminateExecution, cdp.Empty{}); err != nil {
+			return // the page is gone
+		}
 	}
-	_ = devtools.Do(ctx, s, runtime.TerminateExecution, cdp.Empty{}) // a page that is gone is free
+}
+
+// isIdle says whether the page answers soon.
+func isIdle(ctx context.Context, s *devtools.Session) bool {
+	ctx, cancel := context.WithTimeout(ctx, freeing/5)
+	defer cancel()
+	return devtools.Do(ctx, s, runtime.Evaluate, runtime.EvaluateParams{Expression: "0"}) == nil
 }
 
 // isTrue says whether the source's value counts as true.

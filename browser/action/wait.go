@@ -89,7 +89,7 @@ func (c Conditions) list(t *tab.Tab) (all []condition, err error) {
 		all = append(all, condition{"the function did not become true", repeat(func(ctx context.Context) (bool, error) { return isTrue(ctx, t, c.Fn) })})
 	}
 	if len(all) == 0 {
-		return nil, badArgument("wait needs one of timeMs, text, textGone, selector, url, loadState and fn")
+		return nil, badArgument("one of timeMs, text, textGone, selector, url, loadState and fn is required")
 	}
 	return all, nil
 }

@@ -68,7 +68,7 @@ func TestWaitRefused(t *testing.T) {
 		status int
 		parts  []string
 	}{
-		"nothing":      {action.Conditions{}, http.StatusBadRequest, []string{"needs one of", "textGone"}},
+		"nothing":      {action.Conditions{}, http.StatusBadRequest, []string{"one of timeMs", "textGone"}},
 		"text":         {action.Conditions{Text: "never"}, 500, []string{`the text "never" did not appear within`, "ms"}},
 		"hidden text":  {action.Conditions{Text: "secret"}, 500, []string{"did not appear"}},
 		"hidden frame": {action.Conditions{Text: "veiled"}, 500, []string{"did not appear"}},

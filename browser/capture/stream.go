@@ -22,7 +22,7 @@ const chunk = 1 << 20
 // drain writes what the browser keeps in a stream to w and ends the stream.
 func drain(ctx context.Context, s *devtools.Session, stream cdpio.StreamHandle, w io.Writer) error {
 	defer func() { // the browser keeps it until then, or until the session ends
-		_ = devtools.Do(context.WithoutCancel(ctx), s, cdpio.Close, cdpio.CloseParams{Handle: stream})
+		_ = devtools.Post(ctx, s, cdpio.Close, cdpio.CloseParams{Handle: stream})
 	}()
 	for {
 		part, err := devtools.Call(ctx, s, cdpio.Read, cdpio.ReadParams{Handle: stream, Size: chunk})

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -184,6 +185,10 @@ func (c *Conn) loseAll() {
 func (c *Conn) Attach(ctx context.Context, id target.ID) (*Session, error) {
 	flat := true
 	got, err := Call(ctx, c.root, target.AttachToTarget, target.AttachToTargetParams{TargetID: id, Flatten: &flat})
+	var refused *cdproto.Error
+	if errors.As(err, &refused) && strings.HasPrefix(refused.Message, "No target with given id") {
+		return nil, ErrDetached
+	}
 	if err != nil {
 		return nil, err
 	}

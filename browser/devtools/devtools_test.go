@@ -161,6 +161,12 @@ func TestEventsKeepTheirOrder(t *testing.T) {
 	}
 }
 
+func TestAttachToNothing(t *testing.T) {
+	if _, err := browsertest.Conn(t).Attach(t.Context(), "0123456789ABCDEF"); !errors.Is(err, devtools.ErrDetached) {
+		t.Errorf("a target that is gone: %v", err)
+	}
+}
+
 func TestDialKeepsSecrets(t *testing.T) {
 	ws := &url.URL{Scheme: "ws", User: url.UserPassword("me", "hush-hush"), Host: "127.0.0.1:1", Path: "/", RawQuery: "token=hush-hush"}
 	_, err := devtools.Dial(t.Context(), ws, slog.New(slog.DiscardHandler))

@@ -75,7 +75,7 @@ func Do[P, R any](ctx context.Context, s *Session, command cdp.Command[P, R], pa
 
 // Post sends a command without waiting for its answer: commands and their
 // effects keep the order in which they were sent. done returns the answer's
-// error, and must be called.
+// error, for which nobody has to wait.
 func Post[P, R any](ctx context.Context, s *Session, command cdp.Command[P, R], params P) (done func() error) {
 	id, reply, err := s.send(command.Method, params)
 	if err != nil {

@@ -141,8 +141,9 @@
       return way.length === 0;
     }
 
+    // text takes a node into the run, whose ref is that of the first to be read.
     text(node, place) {
-      if (this.interactive || place.mute) return;
+      if (this.interactive || place.mute || (!this.run && node.data.trim() === '')) return;
       this.run ??= { node, place, data: '' };
       if (this.run.data.length <= this.left) this.run.data += node.data.slice(0, this.left + 1);
     }

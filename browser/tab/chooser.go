@@ -18,10 +18,10 @@ import (
 	"clawdbot/browser/devtools"
 )
 
-// chooser is what the next file chooser is given. The zero value leaves it to
-// the browser.
+// chooser is what the next file chooser is given, and leaves it to the browser at
+// first.
 type chooser struct {
-	switching sync.Mutex // held while the browser is told to ask us or not
+	switching turn // taken while the browser is told to ask us or not
 
 	mu    sync.Mutex
 	armed *armedChooser
@@ -52,7 +52,7 @@ func (t *Tab) followChooser() {
 // within the time. The last arm wins. done tells how it went; nobody has to
 // listen.
 func (t *Tab) ArmChooser(ctx context.Context, paths []string, within time.Duration) (done <-chan error, err error) {
-	if err := checkFiles(paths); err != nil {
+	if err := t.checkFiles(paths); err != nil {
 		return nil, err
 	}
 	armed := &armedChooser{paths, make(chan openedChooser, 1), make(chan struct{}), make(chan error, 1)}
@@ -102,8 +102,11 @@ func (o *openedChooser) choose(ctx context.Context, paths []string) error {
 // switchChooser has the browser ask us instead of the user while somebody is
 // armed.
 func (t *Tab) switchChooser(ctx context.Context) error {
-	t.chooser.switching.Lock()
-	defer t.chooser.switching.Unlock()
+	told, err := t.chooser.switching.take(ctx)
+	if err != nil {
+		return err
+	}
+	defer told()
 	t.chooser.mu.Lock()
 	ours := t.chooser.armed != nil
 	t.chooser.mu.Unlock()
@@ -135,7 +138,7 @@ func (c *chooser) drop(armed *armedChooser) {
 
 // Upload gives the files to an <input type=file>, the page's chooser unused.
 func (r Ref) Upload(ctx context.Context, paths []string) error {
-	if err := checkFiles(paths); err != nil {
+	if err := r.Frame.tab.checkFiles(paths); err != nil {
 		return err
 	}
 	object, err := r.Object(ctx)
@@ -162,7 +165,7 @@ func (r Ref) Upload(ctx context.Context, paths []string) error {
 }
 
 // checkFiles refuses what cannot be uploaded.
-func checkFiles(paths []string) error {
+func (t *Tab) checkFiles(paths []string) error {
 	if len(paths) == 0 {
 		return api.Errorf(http.StatusBadRequest, "paths are required")
 	}
@@ -177,6 +180,16 @@ func checkFiles(paths []string) error {
 		if !info.Mode().IsRegular() {
 			return api.Errorf(http.StatusBadRequest, "cannot upload %s: it is no file", path)
 		}
+		if err := t.guard(path); err != nil {
+			return err
+		}
 	}
 	return nil
+}
+
+func (t *Tab) guard(path string) error {
+	if t.cfg.Guard == nil {
+		return nil
+	}
+	return t.cfg.Guard(path)
 }

@@ -169,7 +169,7 @@ func (d *Downloads) name(guid, suggested string) (path string, err error) {
 // one, and returns it when it is done: moved to path, or where it was put when
 // that is "".
 func (t *Tab) Download(ctx context.Context, path string, act func(context.Context) error) (api.Download, error) {
-	if err := checkTarget(path); err != nil {
+	if err := t.checkTarget(path); err != nil {
 		return api.Download{}, err
 	}
 	d := t.cfg.Downloads

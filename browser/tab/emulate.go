@@ -36,9 +36,9 @@ func command[P, R any](c cdp.Command[P, R], params P) order {
 	return func(ctx context.Context, s *devtools.Session) func() error { return devtools.Post(ctx, s, c, params) }
 }
 
-// overrides are the settings of a tab. The zero value has none.
+// overrides are the settings of a tab.
 type overrides struct {
-	changing sync.Mutex // held while sessions are told
+	changing turn // taken while sessions are told
 
 	mu    sync.Mutex
 	kept  []override // in the order in which they were made
@@ -49,8 +49,11 @@ type overrides struct {
 // override gives all sessions the setting. One that the page refuses is not
 // kept.
 func (t *Tab) override(ctx context.Context, o override) error {
-	t.overrides.changing.Lock()
-	defer t.overrides.changing.Unlock()
+	told, err := t.overrides.changing.take(ctx)
+	if err != nil {
+		return err
+	}
+	defer told()
 	before := t.overrides.put(o)
 	var waits []func() error
 	for _, s := range t.Sessions() {
@@ -61,7 +64,6 @@ func (t *Tab) override(ctx context.Context, o override) error {
 			waits = append(waits, forgiving(o.post(ctx, s)))
 		}
 	}
-	var err error
 	for _, wait := range waits {
 		err = errors.Join(err, wait())
 	}

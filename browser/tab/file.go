@@ -66,12 +66,15 @@ func reserve(dir, name string) (path string, err error) {
 
 // checkTarget refuses a path that no download can be moved to; "" is fine. A
 // file that is there is replaced.
-func checkTarget(path string) error {
+func (t *Tab) checkTarget(path string) error {
 	if path == "" {
 		return nil
 	}
 	if !filepath.IsAbs(path) {
 		return api.Errorf(http.StatusBadRequest, "path %q must be absolute", path)
+	}
+	if err := t.guard(path); err != nil {
+		return err
 	}
 	if dir, err := os.Stat(filepath.Dir(path)); err != nil || !dir.IsDir() {
 		return api.Errorf(http.StatusBadRequest, "path %s: there is no folder %s", path, filepath.Dir(path))

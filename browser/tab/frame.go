@@ -1,8 +1,6 @@
 package tab
 
 import (
-	"sync"
-
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/runtime"
@@ -28,10 +26,10 @@ type Frame struct {
 	pending  bool            // a navigation began and did not commit yet
 	context  string          // unique id of the page's own script context; "" while there is none
 
-	making sync.Mutex // held while the world is made
-	world  world      // under the tab's lock
-	owner  ownership  // under the tab's lock
-	next   int        // number of the next ref, over all documents; under the tab's lock
+	making turn      // taken while the world is made
+	world  world     // under the tab's lock
+	owner  ownership // under the tab's lock
+	next   int       // number of the next ref, over all documents; under the tab's lock
 }
 
 // frames is the tree of a page. All is under the tab's lock.
@@ -43,7 +41,7 @@ type frames struct {
 }
 
 func newFrames(id target.ID, s *devtools.Session) frames {
-	main := &Frame{id: cdp.FrameID(id), session: s, states: map[string]bool{}, next: 1} // a page's target is named like its main frame
+	main := &Frame{id: cdp.FrameID(id), session: s, states: map[string]bool{}, making: newTurn(), next: 1} // a page's target is named like its main frame
 	return frames{main: main, byID: map[cdp.FrameID]*Frame{main.id: main}, early: map[cdp.FrameID]string{}}
 }
 
@@ -173,7 +171,7 @@ func (fs *frames) grow(t *Tab, s *devtools.Session, id, parent cdp.FrameID) *Fra
 		above = fs.main
 	}
 	fs.count++
-	f := &Frame{tab: t, id: id, index: fs.count, session: s, parent: above, states: map[string]bool{}, context: fs.early[id], next: 1}
+	f := &Frame{tab: t, id: id, index: fs.count, session: s, parent: above, states: map[string]bool{}, context: fs.early[id], making: newTurn(), next: 1}
 	delete(fs.early, id)
 	above.children = append(above.children, f)
 	fs.byID[id] = f

@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"time"
 
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/runtime"
 
+	"clawdbot/browser/api"
 	"clawdbot/browser/devtools"
 )
 
@@ -110,6 +112,9 @@ func (t *Tab) Navigate(ctx context.Context, address string) (final string, err e
 	}
 	t.mu.Lock()
 	t.refused = nil
+	t.navigations++
+	mine := t.navigations
+	t.wakeLocked()
 	t.mu.Unlock()
 	got, err := devtools.Call(ctx, t.page, page.Navigate, page.NavigateParams{URL: address})
 	switch {
@@ -117,16 +122,20 @@ func (t *Tab) Navigate(ctx context.Context, address string) (final string, err e
 		return "", fmt.Errorf("%s %w", address, ErrSlow)
 	case err != nil:
 		return "", err
+	case got.ErrorText == "net::ERR_ABORTED" && t.overtaken(mine):
+		return "", errOvertaken
 	case got.ErrorText == "net::ERR_ABORTED":
 		return "", ErrNoPage
 	case got.ErrorText != "":
-		return "", errors.New(got.ErrorText)
+		return "", fmt.Errorf("%s at %s", got.ErrorText, address)
 	}
 	main := t.Main()
 	came := got.LoaderID == "" // the same document
+	loaded := false
 	err = t.await(ctx, func() bool {
 		came = came || main.loader == got.LoaderID
-		return t.refused != nil || came && !main.pending && (main.states[StateLoad] || got.LoaderID == "")
+		loaded = came && !main.pending && (main.states[StateLoad] || got.LoaderID == "")
+		return loaded || t.refused != nil || t.navigations != mine
 	})
 	if errors.Is(err, context.DeadlineExceeded) {
 		return "", fmt.Errorf("%s %w", address, ErrSlow)
@@ -134,7 +143,20 @@ func (t *Tab) Navigate(ctx context.Context, address string) (final string, err e
 	if err == nil {
 		err = t.Refused()
 	}
+	if err == nil && !loaded {
+		err = errOvertaken
+	}
 	return main.URL(), err
+}
+
+// errOvertaken is of a navigation that a later one ended.
+var errOvertaken = api.Errorf(http.StatusConflict, "another navigation of the tab took the place of this one")
+
+// overtaken says whether another navigation came after it.
+func (t *Tab) overtaken(navigation int) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.navigations != navigation
 }
 
 func (t *Tab) allowed(address string) error {

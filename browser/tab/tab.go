@@ -28,6 +28,7 @@ const setupTime = 10 * time.Second
 type Config struct {
 	Log       *slog.Logger
 	Allow     func(address string) error // refuses what a main frame may not show; nil allows all
+	Guard     func(path string) error    // refuses files of the host; nil allows all
 	Downloads *Downloads                 // of the browser; nil leaves them to it
 }
 
@@ -53,6 +54,8 @@ type Tab struct {
 	listeners []*listener
 	frames    frames
 	refused   error // what Allow said of the page that came last
+
+	navigations int // how many were asked for
 }
 
 type listener struct {
@@ -71,6 +74,7 @@ func Attach(ctx context.Context, conn *devtools.Conn, id target.ID, cfg Config) 
 	t := &Tab{
 		cfg: cfg, id: id, conn: conn, page: s, life: life,
 		input: make(chan struct{}, 1), changed: make(chan struct{}), frames: newFrames(id, s),
+		chooser: chooser{switching: newTurn()}, overrides: overrides{changing: newTurn()},
 	}
 	t.work.Go(func() {
 		<-s.Gone()

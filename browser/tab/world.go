@@ -49,19 +49,22 @@ func (p *Problem) Status() int {
 
 // ensure returns the frame's world, made when there is none.
 func (f *Frame) ensure(ctx context.Context) (world, error) {
-	f.making.Lock()
-	defer f.making.Unlock()
+	made, err := f.making.take(ctx)
+	if err != nil {
+		return world{}, err
+	}
+	defer made()
 	f.tab.mu.Lock()
 	w, s, next := f.world, f.session, f.next
 	f.tab.mu.Unlock()
 	if w.session == s && w.context != 0 {
 		return w, nil
 	}
-	made, err := devtools.Call(ctx, s, page.CreateIsolatedWorld, page.CreateIsolatedWorldParams{FrameID: f.id, WorldName: worldName})
+	created, err := devtools.Call(ctx, s, page.CreateIsolatedWorld, page.CreateIsolatedWorldParams{FrameID: f.id, WorldName: worldName})
 	if err != nil {
 		return world{}, err
 	}
-	w = world{s, made.ExecutionContextID}
+	w = world{s, created.ExecutionContextID}
 	yes := true
 	ran, err := devtools.Call(ctx, s, runtime.Evaluate, runtime.EvaluateParams{
 		Expression: inject.Script(next), ContextID: w.context, ReturnByValue: &yes, Silent: &yes,
@@ -280,8 +283,8 @@ func (f *Frame) own(ctx context.Context) (s *devtools.Session, id string, err er
 	return s, id, err
 }
 
-// Release lets go of an object that a call returned.
+// Release lets go of an object that a call returned. It does not wait: a page that
+// is busy lets go later, and what cannot be released went with its document.
 func Release(ctx context.Context, s *devtools.Session, id runtime.RemoteObjectID) {
-	// What cannot be released went with its document.
-	_ = devtools.Do(context.WithoutCancel(ctx), s, runtime.ReleaseObject, runtime.ReleaseObjectParams{ObjectID: id})
+	_ = devtools.Post(ctx, s, runtime.ReleaseObject, runtime.ReleaseObjectParams{ObjectID: id})
 }

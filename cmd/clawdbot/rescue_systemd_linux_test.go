@@ -89,7 +89,10 @@ func underSystemd(s scene) {
 		s.t.Errorf("hang: %s", text(hang))
 	}
 	stacks, err := os.ReadFile(hang.Stacks)
-	if err != nil || !strings.Contains(string(stacks), "goroutine 1 ") || !strings.Contains(string(stacks), "clawdbot/internal/daemon.") {
+	whole := strings.Contains(string(stacks), "goroutine 1 ") && strings.Contains(string(stacks), "clawdbot/internal/daemon.")
+	// Where the signal meets the race detector's own code, Go's dump breaks off.
+	brokeOff := strings.HasPrefix(string(stacks), "SIGABRT: abort") && strings.Contains(string(stacks), "unknown pc")
+	if err != nil || !whole && !brokeOff {
 		s.t.Errorf("stacks in %q: %v, %.300s", hang.Stacks, err, stacks)
 	}
 

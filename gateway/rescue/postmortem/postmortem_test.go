@@ -56,7 +56,7 @@ func TestPostMortemOfADeadGateway(t *testing.T) {
 	if r.Host == nil || r.Host.DiskTotal == 0 || r.Host.Memory == 0 || len(r.Host.Folders) == 0 {
 		t.Errorf("host: %+v", r.Host)
 	}
-	if len(r.Ports) != 6 || r.Versions.Gateway != "1.2.3" || r.Versions.Here != "1.2.4" {
+	if len(r.Ports) != 7 || r.Versions.Gateway != "1.2.3" || r.Versions.Here != "1.2.4" {
 		t.Errorf("ports %+v, versions %+v", r.Ports, r.Versions)
 	}
 	if got := apply(r.Missing, func(m Missing) string { return m.Source }); !slices.Equal(got, []string{"service", "journal"}) {

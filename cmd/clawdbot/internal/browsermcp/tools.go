@@ -39,7 +39,8 @@ func addTabs(s *mcp.Server, call Call) {
 
 func addLooks(s *mcp.Server, call Call) {
 	tool[api.SnapshotRequest]{name: "snapshot", reads: true, method: "GET", path: "/snapshot", show: asSnapshot,
-		about: "Read the page as text, with a ref for each element to act on. interactive lists only what can be operated; mode=efficient is the shortest."}.add(s, call)
+		about: "Read the page as text, with a ref for each element to act on. interactive lists only what can be operated; mode=efficient is the shortest, " +
+			"and mode=full all of it. selector (CSS), frame (CSS or ref of an iframe) and depth read a part. labels adds the path of a picture with the refs in it."}.add(s, call)
 	tool[screenshot]{name: "screenshot", about: "Look at the page.", reads: true, path: "/screenshot", show: asPicture, in: func(in screenshot) any {
 		r := api.ScreenshotRequest{FullPage: in.FullPage, Ref: in.Ref, Element: in.Element, Type: in.Type, Inline: true}
 		r.Profile, r.TargetID = in.Profile, in.TargetID
@@ -47,10 +48,10 @@ func addLooks(s *mcp.Server, call Call) {
 	}}.add(s, call)
 	tool[api.TabRequest]{name: "pdf", about: "Print the page into a PDF; the answer has its path.", reads: true, path: "/pdf"}.add(s, call)
 	tool[api.HighlightRequest]{name: "highlight", about: "Show a person where an element is.", path: "/highlight"}.add(s, call)
-	tool[api.ConsoleRequest]{name: "console", about: "Read the page's console.", reads: true, method: "GET", path: "/console"}.add(s, call)
+	tool[api.ConsoleRequest]{name: "console", about: "Read the page's console. level: error, warning, info or debug, and what is worse.", reads: true, method: "GET", path: "/console"}.add(s, call)
 	tool[api.ErrorsRequest]{name: "errors", about: "Read the exceptions that the page did not catch.", reads: true, method: "GET", path: "/errors"}.add(s, call)
-	tool[api.RequestsRequest]{name: "requests", about: "List what the page asked of the network.", reads: true, method: "GET", path: "/requests"}.add(s, call)
-	tool[api.ResponseBodyRequest]{name: "response_body", about: "Wait for the next response of an address and read its body.", reads: true, path: "/response/body"}.add(s, call)
+	tool[api.RequestsRequest]{name: "requests", about: "List what the page asked of the network; filter is a part of the address.", reads: true, method: "GET", path: "/requests"}.add(s, call)
+	tool[api.ResponseBodyRequest]{name: "response_body", about: "Wait for the next response of an address (a glob, or a part of it) and read its body.", reads: true, path: "/response/body"}.add(s, call)
 	tool[api.TraceStartRequest]{name: "trace_start", about: "Begin to record a Chrome trace.", path: "/trace/start"}.add(s, call)
 	tool[api.TraceStopRequest]{name: "trace_stop", about: "End the Chrome trace; the answer has its path.", path: "/trace/stop"}.add(s, call)
 }

@@ -26,6 +26,14 @@ type browserOptions struct {
 	timeout time.Duration
 }
 
+// chosen is the flag of a browser profile that was named, and a space.
+func (o browserOptions) chosen() string {
+	if o.profile == "" {
+		return ""
+	}
+	return "--browser-profile " + o.profile + " "
+}
+
 func newBrowserCmd(a *app) *cobra.Command {
 	o := &browserOptions{timeout: browserTimeout}
 	verb := func(use, short string, run func(context.Context, browserOptions, string) error, args ...string) *cobra.Command {
@@ -149,7 +157,7 @@ func (a *app) runBrowserTabs(ctx context.Context, o browserOptions, _ string) er
 	return browse(ctx, a, o, browserCall{"GET", "/tabs", nil}, func(c *browserClient, t api.Tabs) {
 		switch {
 		case !t.Running:
-			a.printf("%s: the browser does not run.\n", c.profile.Name)
+			a.printf("%s: the browser does not run; this starts it: %s\n", c.profile.Name, c.profile.Command("browser "+o.chosen()+"start"))
 		case len(t.Tabs) == 0:
 			a.printf("%s: no tab is open.\n", c.profile.Name)
 		default:

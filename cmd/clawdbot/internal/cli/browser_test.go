@@ -29,7 +29,7 @@ func TestBrowser(t *testing.T) {
 	h.gateway(p, 0)
 	on("status").wants(0, "main, browser profile clawd: stopped", "")
 	on("stop").wants(0, "main: browser profile clawd did not run.", "")
-	on("tabs").wants(0, "main: the browser does not run.", "")
+	on("tabs").wants(0, "main: the browser does not run; this starts it: clawdbot --profile main browser start", "")
 	on("close").wants(1, "", "there is no tab to close")
 	on("start").wants(0, "main: browser profile clawd runs.", "")
 	var s api.Status
@@ -90,7 +90,7 @@ func TestBrowserOfAnother(t *testing.T) {
 		err  string
 	}{
 		{`{"gatewayProfile":"rescue","running":true}`, 3, `is the browser control of profile "rescue", not of main`},
-		{`{"running":true}`, 3, `is the browser control of profile "", not of main`},
+		{`{"running":true}`, 3, "browser control of profile main is not what answers at " + other.URL + ": that names no profile"},
 		{`<html>`, 3, "is not what answers at " + other.URL},
 		{`{"gatewayProfile":"main","profile":"clawd"}`, 0, ""},
 	} {

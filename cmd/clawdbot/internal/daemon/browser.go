@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"os"
 	"runtime"
+	"slices"
 	"strconv"
 
 	"clawdbot/browser"
@@ -47,7 +48,7 @@ func browserConfig(p profile.Profile, c config.Config, set ports.Ports, log *slo
 	settings.ExecutablePath = p.ExpandHome(settings.ExecutablePath)
 	return browser.Config{
 		Subjects: p.Subjects(), Log: log, Settings: settings, Dir: p.BrowserDir(), ControlURL: localURL(set.Browser),
-		Ports: set, Others: func() []ports.Ports { return otherPorts(p, log) },
+		Ports: set, Others: func() []ports.Ports { return otherPorts(p, log) }, Private: func() []string { return private(p, log) },
 		Host: chromium.Host{
 			Display: runtime.GOOS != "linux" || env.Get("DISPLAY") != "" || env.Get("WAYLAND_DISPLAY") != "",
 			Root:    os.Geteuid() == 0, Path: env.Get("PATH"), Home: env.Home, Env: profile.Desktop(),
@@ -93,4 +94,17 @@ func otherPorts(p profile.Profile, log *slog.Logger) []ports.Ports {
 		}
 	}
 	return list
+}
+
+// private is what the profiles of the host keep to themselves.
+func private(p profile.Profile, log *slog.Logger) []string {
+	known, err := p.Known()
+	if err != nil {
+		log.Warn("folders of the other profiles", "err", err)
+	}
+	list := []string{p.StateDir, p.ConfigPath}
+	for _, i := range known {
+		list = append(list, i.StateDir, i.ConfigPath)
+	}
+	return slices.DeleteFunc(list, func(path string) bool { return path == "" })
 }
