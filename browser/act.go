@@ -109,7 +109,8 @@ func kindOf(name string) (kind, error) {
 
 // takes is the time that an action is asked to take, beyond what bounds it.
 func takes(in *api.ActRequest) time.Duration {
-	d := time.Duration(max(in.DelayMs, 0)+max(in.TimeMs, 0)) * time.Millisecond
+	most := int(waitMost.Milliseconds())
+	d := time.Duration(min(max(in.DelayMs, 0), most)+min(max(in.TimeMs, 0), most)) * time.Millisecond
 	if in.Slowly {
 		d += action.Slowly * time.Duration(utf8.RuneCountInString(in.Text))
 	}
@@ -239,7 +240,7 @@ func doResize(ctx context.Context, t *tab.Tab, in *api.ActRequest, _ *api.Acted)
 }
 
 func doWait(ctx context.Context, t *tab.Tab, in *api.ActRequest, _ *api.Acted) error {
-	if in.TimeMs < 0 || time.Duration(in.TimeMs)*time.Millisecond > waitMost {
+	if in.TimeMs < 0 || in.TimeMs > int(waitMost.Milliseconds()) {
 		return api.Errorf(http.StatusBadRequest, "timeMs must be from 0 to %d", waitMost.Milliseconds())
 	}
 	return action.Wait(ctx, t, action.Conditions{

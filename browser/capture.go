@@ -118,32 +118,44 @@ func (s *Server) keep(path, kind string, write func(io.Writer) error) (string, e
 	return file.Done(write(file))
 }
 
-// traces are the recordings that go on, by tab.
+// traces are the recordings that go on, by tab; nil is one that is being started.
 type traces struct {
 	mu   sync.Mutex
 	open map[*tab.Tab]*capture.Trace
 }
 
-// begin starts the trace of a tab that has none.
+// begin starts the trace of a tab that has none. A tab that hangs keeps no other
+// waiting.
 func (ts *traces) begin(ctx context.Context, t *tab.Tab, screenshots bool) error {
+	if err := ts.reserve(t); err != nil {
+		return err
+	}
+	trace, err := capture.StartTrace(ctx, t, screenshots)
+	ts.mu.Lock()
+	defer ts.mu.Unlock()
+	if err != nil {
+		delete(ts.open, t)
+		return fmt.Errorf("start a trace: %w", err)
+	}
+	ts.open[t] = trace
+	return nil
+}
+
+func (ts *traces) reserve(t *tab.Tab) error {
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
 	for of, trace := range ts.open {
-		if trace.Over() {
+		if trace != nil && trace.Over() {
 			delete(ts.open, of)
 		}
 	}
-	if ts.open[t] != nil {
+	if _, running := ts.open[t]; running {
 		return fmt.Errorf("a trace of tab %s is already running: stop it first", t.ID())
-	}
-	trace, err := capture.StartTrace(ctx, t, screenshots)
-	if err != nil {
-		return fmt.Errorf("start a trace: %w", err)
 	}
 	if ts.open == nil {
 		ts.open = map[*tab.Tab]*capture.Trace{}
 	}
-	ts.open[t] = trace
+	ts.open[t] = nil
 	return nil
 }
 
@@ -152,10 +164,10 @@ func (ts *traces) take(t *tab.Tab) (*capture.Trace, error) {
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
 	trace := ts.open[t]
-	delete(ts.open, t)
 	if trace == nil {
 		return nil, fmt.Errorf("no trace of tab %s is running: start one first", t.ID())
 	}
+	delete(ts.open, t)
 	return trace, nil
 }
 

@@ -126,7 +126,8 @@ func TestFiles(t *testing.T) {
 // TestBusyPage: a page whose script does not end holds nothing up for longer than
 // the call may take.
 func TestBusyPage(t *testing.T) {
-	s, _ := observed(t, `<input type=file><script>onload = () => setTimeout(() => { for (;;); }, 100)</script>`)
+	s, _ := observed(t, `<input type=file>`)
+	s.act(t, `{"kind":"evaluate","fn":"() => { setTimeout(() => { for (;;); }) }"}`)
 	began := time.Now()
 	chooser := fmt.Sprintf(`{"element":"input","paths":[%q],"timeoutMs":500}`, os.Args[0])
 	s.refused(t, "POST", "/hooks/file-chooser", chooser, 500, "its script may be busy")

@@ -95,15 +95,48 @@ func (l *link) lead(ctx context.Context, id, address string) (title, at string, 
 	return title, at, err
 }
 
-// navigate answers POST /navigate.
-func (s *Server) navigate(ctx context.Context, t *tab.Tab, in api.NavigateRequest) (answer, error) {
-	address := strings.TrimSpace(in.URL)
-	if err := s.policy.check(ctx, address); err != nil {
-		return nil, err
+// navigating is the call of navigate. As with the original it starts the browser,
+// and opens a tab, when there is none and none is named.
+func (s *Server) navigating() func(context.Context, *browser, args) (answer, error) {
+	navigate := onAnyTab(s.navigate)
+	return func(ctx context.Context, b *browser, a args) (answer, error) {
+		var in api.NavigateRequest
+		if err := a.bind(&in); err != nil {
+			return nil, err
+		}
+		if err := s.policy.check(ctx, strings.TrimSpace(in.URL)); err != nil {
+			return nil, err
+		}
+		if in.TargetID == "" {
+			if err := b.needTab(ctx); err != nil {
+				return nil, err
+			}
+		}
+		return navigate(ctx, b, a)
 	}
+}
+
+// needTab starts the browser and opens a blank tab, when there is none.
+func (b *browser) needTab(ctx context.Context) error {
+	l, err := b.attached()
+	if err != nil && b.starts() {
+		l, err = b.start()
+	}
+	if err != nil {
+		return err
+	}
+	pages, err := l.pages(ctx)
+	if err == nil && len(pages) == 0 {
+		_, err = l.open(ctx, blank, false)
+	}
+	return explain(err)
+}
+
+// navigate answers POST /navigate, whose address may be opened.
+func (s *Server) navigate(ctx context.Context, t *tab.Tab, in api.NavigateRequest) (answer, error) {
 	ctx, cancel := context.WithTimeout(ctx, navigateTime)
 	defer cancel()
-	final, err := t.Navigate(ctx, address)
+	final, err := t.Navigate(ctx, strings.TrimSpace(in.URL))
 	if err != nil {
 		return nil, err
 	}

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"clawdbot/browser/api"
+	"clawdbot/browser/browsertest"
 )
 
 // TestOpen opens pages that come, that come late and that do not come, in a
@@ -59,5 +60,21 @@ func TestOpen(t *testing.T) {
 		if o := open(address); o.Title != title || o.URL != address || o.TargetID == "" {
 			t.Errorf("%s: %+v", address, o)
 		}
+	}
+}
+
+// TestNavigateStarts: navigate needs neither a browser nor a tab beforehand.
+func TestNavigateStarts(t *testing.T) {
+	needChromium(t)
+	s := serve(t, nil)
+	page := quote(browsertest.Serve(t, map[string]string{"/": "<title>here</title>"}))
+	s.refused(t, "POST", "/navigate", `{}`, 400, "url is required")
+	s.refused(t, "POST", "/navigate", `{"url":`+page+`,"targetId":"A"}`, 409, "browser not running")
+	var first, second api.Navigated
+	s.ok(t, "POST", "/navigate", `{"url":`+page+`}`, &first)
+	s.ok(t, "DELETE", "/tabs/"+first.TargetID, "", nil)
+	s.ok(t, "POST", "/navigate", `{"url":`+page+`}`, &second)
+	if second.TargetID == first.TargetID || quote(second.URL) != page {
+		t.Errorf("%+v after %+v", second, first)
 	}
 }

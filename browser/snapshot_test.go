@@ -83,3 +83,24 @@ func TestSnapshot(t *testing.T) {
 		s.refused(t, "GET", "/snapshot?"+query, "", want.status, want.words)
 	}
 }
+
+// TestTextRef: the ref of a text is the text's own, not that of the space before it.
+func TestTextRef(t *testing.T) {
+	needChromium(t)
+	s := serve(t, nil)
+	page := browsertest.Serve(t, map[string]string{"/": "<form>\n<label>Name <input></label><input type=button value=Send></form>"})
+	var opened api.Opened
+	s.ok(t, "POST", "/tabs/open", `{"url":`+quote(page)+`}`, &opened)
+	var got api.Snapshot
+	s.ok(t, "GET", "/snapshot", "", &got)
+	for ref, is := range got.Refs {
+		if is.Role == "text" {
+			s.ok(t, "POST", "/act", `{"kind":"type","text":"Ada","ref":`+quote(ref)+`}`, nil)
+		}
+	}
+	var typed api.Acted
+	s.ok(t, "POST", "/act", `{"kind":"evaluate","fn":"document.querySelector('input').value"}`, &typed)
+	if string(typed.Result) != `"Ada"` {
+		t.Errorf("%s in\n%s", typed.Result, got.Snapshot)
+	}
+}

@@ -37,7 +37,7 @@ func (s *Server) verbs() []verb {
 		{"open", "POST /tabs/open", with(s.open)},
 		{"focus", "POST /tabs/focus", with(s.focus)},
 		{"close", "DELETE /tabs/{targetId}", with(s.close)},
-		{"navigate", "POST /navigate", onAnyTab(s.navigate)},
+		{"navigate", "POST /navigate", s.navigating()},
 	}, s.manageVerbs(), s.ownerVerbs(), s.actVerbs(), s.snapshotVerbs(), s.captureVerbs(), s.observeVerbs())
 }
 

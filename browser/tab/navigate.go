@@ -110,32 +110,23 @@ func (t *Tab) Navigate(ctx context.Context, address string) (final string, err e
 	if err := t.allowed(address); err != nil {
 		return "", err
 	}
-	t.mu.Lock()
-	t.refused = nil
-	t.navigations++
-	mine := t.navigations
-	t.wakeLocked()
-	t.mu.Unlock()
+	defer t.lead()()
 	got, err := devtools.Call(ctx, t.page, page.Navigate, page.NavigateParams{URL: address})
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
 		return "", fmt.Errorf("%s %w", address, ErrSlow)
 	case err != nil:
 		return "", err
-	case got.ErrorText == "net::ERR_ABORTED" && t.overtaken(mine):
-		return "", errOvertaken
 	case got.ErrorText == "net::ERR_ABORTED":
-		return "", ErrNoPage
+		return "", t.aborted()
 	case got.ErrorText != "":
 		return "", fmt.Errorf("%s at %s", got.ErrorText, address)
 	}
 	main := t.Main()
 	came := got.LoaderID == "" // the same document
-	loaded := false
 	err = t.await(ctx, func() bool {
 		came = came || main.loader == got.LoaderID
-		loaded = came && !main.pending && (main.states[StateLoad] || got.LoaderID == "")
-		return loaded || t.refused != nil || t.navigations != mine
+		return t.refused != nil || came && !main.pending && (main.states[StateLoad] || got.LoaderID == "")
 	})
 	if errors.Is(err, context.DeadlineExceeded) {
 		return "", fmt.Errorf("%s %w", address, ErrSlow)
@@ -143,20 +134,30 @@ func (t *Tab) Navigate(ctx context.Context, address string) (final string, err e
 	if err == nil {
 		err = t.Refused()
 	}
-	if err == nil && !loaded {
-		err = errOvertaken
-	}
 	return main.URL(), err
 }
 
-// errOvertaken is of a navigation that a later one ended.
-var errOvertaken = api.Errorf(http.StatusConflict, "another navigation of the tab took the place of this one")
-
-// overtaken says whether another navigation came after it.
-func (t *Tab) overtaken(navigation int) bool {
+// lead is counted among those who navigate the page until done is called.
+func (t *Tab) lead() (done func()) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.navigations != navigation
+	t.refused = nil
+	t.leading++
+	return func() {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		t.leading--
+	}
+}
+
+// aborted says why the browser gave up a navigation.
+func (t *Tab) aborted() error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.leading > 1 {
+		return api.Errorf(http.StatusConflict, "another navigation of the tab took the place of this one")
+	}
+	return ErrNoPage
 }
 
 func (t *Tab) allowed(address string) error {

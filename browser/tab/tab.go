@@ -54,8 +54,7 @@ type Tab struct {
 	listeners []*listener
 	frames    frames
 	refused   error // what Allow said of the page that came last
-
-	navigations int // how many were asked for
+	leading   int   // how many navigate it
 }
 
 type listener struct {

@@ -40,7 +40,7 @@ func (v actVerb) command(a *app, o *browserOptions) *cobra.Command {
 			}
 		},
 		takes: func(in api.ActRequest) time.Duration {
-			return waiting(in.TimeoutMs, actTime) + time.Duration(in.TimeMs)*time.Millisecond
+			return waiting(in.TimeoutMs, actTime) + time.Duration(min(in.TimeMs, 1e6))*time.Millisecond
 		},
 		show: func(c *browserClient, in api.ActRequest, out api.Acted) {
 			did := v.did(in)

@@ -54,15 +54,15 @@ func (a *app) browserClient(o browserOptions) (*browserClient, error) {
 	if err != nil || base.Host == "" || base.Scheme != "http" && base.Scheme != "https" {
 		return nil, &exitError{exitUsage, fmt.Errorf("--url %q is no address: write it like http://127.0.0.1:18791", address), ""}
 	}
-	token, err := controlToken(p, o)
+	token, err := controlToken(p)
 	return &browserClient{a, p, base, o.profile, token}, err
 }
 
 // controlToken is what browser control asks for: a token of its own when the
 // environment or the config has one, else the gateway's. With --profile the
-// environment speaks of another profile, unless --url says where it is.
-func controlToken(p profile.Profile, o browserOptions) (string, error) {
-	if v := p.Env().Get("CLAWDBOT_BROWSER_CONTROL_TOKEN"); v != "" && (o.url != "" || p.Settings[0].From != "flag") {
+// environment speaks of another profile.
+func controlToken(p profile.Profile) (string, error) {
+	if v := p.Env().Get("CLAWDBOT_BROWSER_CONTROL_TOKEN"); v != "" && p.Settings[0].From != "flag" {
 		return v, nil
 	}
 	if loaded, err := p.Load(); err == nil && loaded.Config.Browser.ControlToken != "" {
