@@ -120,7 +120,7 @@ func TestActRefused(t *testing.T) {
 		`{"kind":"resize","width":640}`:                                                              {400, "from 1 to 10000"},
 		`{"kind":"wait"}`:                                                                            {400, "wait: one of timeMs"},
 		`{"kind":"wait","timeMs":-1}`:                                                                {400, "from 0 to 120000"},
-		`{"kind":"wait","timeMs":9223372036854775}`:                                                  {400, "from 0 to 120000"},
+		`{"kind":"wait","timeMs":9000000000000000}`:                                                  {400, "from 0 to 120000"},
 		`{"kind":"wait","selector":"a[","timeoutMs":500}`:                                            {400, "not a CSS selector"},
 		`{"kind":"wait","text":"no","timeoutMs":500}`:                                                {500, "within 500 ms"},
 		`{"kind":"evaluate"}`:                                                                        {400, "fn is required"},

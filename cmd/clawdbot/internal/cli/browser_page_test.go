@@ -182,7 +182,7 @@ func TestBrowserBadInput(t *testing.T) {
 		"geo needs LATITUDE and LONGITUDE":                {"set", "geo", "1"},
 		"--json must be an object":                        {"set", "headers", "--json", "["},
 		"cookies set needs --url, or --domain and --path": {"cookies", "set", "a", "b"},
-		"N must be 1 or more":                             {"tab", "select", "0"},
+		"the number must be 1 or more":                    {"tab", "select", "0"},
 		"credentials needs USER and PASSWORD, or --clear": {"set", "credentials", "me"},
 		"evaluate needs an expression or a function":      {"evaluate"},
 		`unknown command "fly" for "clawdbot browser"`:    {"fly"},

@@ -49,7 +49,7 @@ func actOnTabs(a *app, o *browserOptions, use, short, action string, show func(*
 			}
 			n, err := number("N", args[0])
 			if err == nil && n < 1 {
-				err = fmt.Errorf("N must be 1 or more, got %d", n)
+				err = fmt.Errorf("the number must be 1 or more, got %d", n)
 			}
 			n--
 			in.Index = &n
