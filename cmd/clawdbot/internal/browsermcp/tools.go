@@ -17,6 +17,12 @@ type screenshot struct {
 	Type     string `json:"type,omitempty" jsonschema:"png or jpeg"`
 }
 
+// download is a click that downloads a file.
+type download struct {
+	element
+	Path string `json:"path,omitempty" jsonschema:"absolute path of the file to write; without it one in the gateway's folder of downloads"`
+}
+
 func addTools(s *mcp.Server, call Call) {
 	addTabs(s, call)
 	addLooks(s, call)
@@ -30,6 +36,10 @@ func addTabs(s *mcp.Server, call Call) {
 	tool[api.ProfileRequest]{name: "start", about: "Start the browser.", path: "/start"}.add(s, call)
 	tool[api.ProfileRequest]{name: "stop", about: "Stop the browser.", path: "/stop"}.add(s, call)
 	tool[struct{}]{name: "profiles", about: "List the browser profiles.", reads: true, method: "GET", path: "/profiles"}.add(s, call)
+	tool[api.CreateProfileRequest]{name: "profiles_create", about: "Create a browser profile: a Chromium with user data of its own.", path: "/profiles/create"}.add(s, call)
+	tool[api.DeleteProfileRequest]{name: "profiles_delete", about: "Delete a browser profile that was created by a call; its user data go to the trash.",
+		method: "DELETE", path: "/profiles/", below: func(in api.DeleteProfileRequest) string { return url.PathEscape(in.Name) }}.add(s, call)
+	tool[api.ProfileRequest]{name: "reset_profile", about: "Stop the browser and move its user data to the trash.", path: "/reset-profile"}.add(s, call)
 	tool[api.ProfileRequest]{name: "tabs", about: "List the tabs.", reads: true, method: "GET", path: "/tabs"}.add(s, call)
 	tool[api.OpenRequest]{name: "open", about: "Open a page in a new tab, starting the browser when needed.", path: "/tabs/open"}.add(s, call)
 	tool[api.TargetRequest]{name: "focus", about: "Bring a tab to the front.", path: "/tabs/focus"}.add(s, call)
@@ -60,7 +70,11 @@ func addHooks(s *mcp.Server, call Call) {
 	tool[api.ChooserRequest]{name: "upload", path: "/hooks/file-chooser",
 		about: "Give files of the gateway's host to an input (inputRef, element), or to the chooser that a click (ref) or the page opens next."}.add(s, call)
 	tool[api.DialogRequest]{name: "dialog", about: "Say beforehand what the page's next dialog is answered with; others are dismissed.", path: "/hooks/dialog"}.add(s, call)
-	tool[api.DownloadRequest]{name: "download", about: "Click an element (ref) and keep what it downloads; the answer has the path.", path: "/download"}.add(s, call)
+	tool[download]{name: "download", about: "Click an element and keep what it downloads; the answer has the path.", path: "/download", in: func(in download) any {
+		r := api.DownloadRequest{Ref: in.Ref, Path: in.Path, TimeoutMs: in.TimeoutMs}
+		r.Profile, r.TargetID = in.Profile, in.TargetID
+		return r
+	}}.add(s, call)
 	tool[api.DownloadRequest]{name: "wait_download", about: "Wait for the next download; the answer has the path.", path: "/wait/download"}.add(s, call)
 }
 
