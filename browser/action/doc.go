@@ -5,8 +5,8 @@
 //
 // Before an action its element must be attached, visible, enabled and, where it
 // is typed into, editable; before a mouse event it must also be in view, at the
-// same place in two frames, and get the event at that point, through shadow
-// roots, labels and frames. These are Playwright's conditions
+// same place in two frames (those may lie back up to a second), and get the event
+// at that point, through shadow roots, labels and frames. These are Playwright's conditions
 // (playwright.dev/docs/actionability). A condition that may come true is tried
 // again after 0, 20, 50, 100, 100, 250 and then every 500 ms until the context's
 // deadline; then the error is the last *tab.Problem, which says which condition

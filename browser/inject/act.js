@@ -141,17 +141,33 @@
   const animated = (el) =>
     document.getAnimations().some((a) => a.playState === 'running' && a.effect?.target && contains(a.effect.target, el));
 
-  // steady waits for the next frame; the element must be where it was, and must
-  // still get the event. Between frames Chromium tells an animation's state as
-  // of the next one, so for that two frames are compared.
+  const sides = ['x', 'y', 'width', 'height'];
+  const same = (a, b) => Boolean(a && b) && sides.every((side) => a[side] === b[side]);
+
+  // Where elements were found before, since when, and when last.
+  const places = new WeakMap();
+
+  // rests says whether the element was at its place in an earlier frame, within
+  // the last second, and at every look since.
+  const rests = (el, box) => {
+    const now = performance.now();
+    const was = places.get(el);
+    const stayed = was && now - was.seen < 1000 && same(was.box, box);
+    places.set(el, { box, since: stayed ? was.since : now, seen: now });
+    return stayed && now - was.since > 34; // two frames
+  };
+
+  // steady waits for the next frame, unless the element is known to rest; it must
+  // be where it was, and must still get the event. Between frames Chromium tells
+  // an animation's state as of the next one, so for that two frames are compared.
   const steady = async (el, at) => {
-    if (animated(el)) await frame();
+    const moves = animated(el);
+    if (moves) await frame();
     const [before] = rects(el);
+    if (!moves && before && rests(el, before)) return at;
     await frame();
     if (!el.isConnected) throw fail('detached', el, 'left the page');
-    const [now] = rects(el);
-    const same = before && now && ['x', 'y', 'width', 'height'].every((side) => now[side] === before[side]);
-    if (!same) throw fail('moving', el, 'is moving');
+    if (!same(before, rects(el)[0])) throw fail('moving', el, 'is moving');
     const got = hit(at);
     if (!receives(el, got)) throw covered(el, got);
     return at;
