@@ -303,3 +303,32 @@ func TestHoverAndScroll(t *testing.T) {
 		t.Error("not in view")
 	}
 }
+
+// TestRestEnds clicks an element that was at rest when it was clicked before, and
+// now moves by a script.
+func TestRestEnds(t *testing.T) {
+	page := browsertest.Page(t, `<button id=b style="position:absolute;left:0" onclick="n = (window.n || 0) + 1">Go</button>`)
+	b := ref(t, page, "#b")
+	click := func() error { return action.Click(within(t, time.Second), page, b, action.ClickOptions{}) }
+	for range 3 { // the later ones need no frame any more
+		if err := click(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := action.Evaluate(t.Context(), page, "window.x = 0; window.moving = setInterval(() => b.style.left = (++x % 300) + 'px', 4)", nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := action.Wait(within(t, 5*time.Second), page, action.Conditions{Fn: "x > 2"}); err != nil {
+		t.Fatal(err)
+	}
+	refused(t, click(), 409, "is moving")
+	if _, err := action.Evaluate(t.Context(), page, "clearInterval(window.moving)", nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := click(); err != nil {
+		t.Error(err)
+	}
+	if got, err := action.Evaluate(t.Context(), page, "n", nil); err != nil || string(got) != "4" {
+		t.Errorf("%s clicks arrived, %v", got, err)
+	}
+}
