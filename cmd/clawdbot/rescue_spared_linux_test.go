@@ -150,8 +150,8 @@ func slowStart(s scene) {
 	starting := s.starting("main", killed)
 	began := time.Now()
 	for s.starts("main") {
-		stopped, runs := 500*time.Millisecond, 10*time.Millisecond // these pauses are the fault
-		if time.Since(began) > 2*beyondGrace {
+		stopped, runs := 500*time.Millisecond, 4*time.Millisecond // these pauses are the fault
+		if time.Since(began) > beyondGrace {                      // slow enough; one that beats would be hung
 			stopped = 0
 		}
 		_ = syscall.Kill(starting, syscall.SIGSTOP)
